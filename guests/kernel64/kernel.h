@@ -1,0 +1,46 @@
+/* What the kernel's parts offer one another. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/traps.h"
+
+/* main.c: what the command line asks for. */
+struct options {
+  const char* command_line;
+  uint64_t tick_limit; /* power off after so many timer ticks; 0: never */
+  bool want_panic;
+  bool want_breakpoint;
+  bool want_triple_fault;
+};
+extern struct options options;
+
+/* paging.c */
+enum page_flags { PAGE_PRESENT = 1, PAGE_WRITABLE = 2, PAGE_USER = 4 };
+enum { PAGE_SIZE = 4096 };
+/* The first 1 GiB of physical memory, as the kernel sees it. */
+static inline void* from_physical(uint64_t physical) { return (void*)(KERNEL_BASE + physical); }
+/* Gives the user half to user mode: from now on nothing is mapped at low addresses but what map_page puts there. */
+void paging_init(void);
+void map_page(uint64_t address, uint64_t physical, enum page_flags flags);
+/* A zeroed page; its physical address. */
+uint64_t allocate_page(void);
+
+/* timer.c */
+extern volatile uint64_t ticks;
+void timer_tick(void);
+
+/* tasks.c */
+void start_tasks(void);
+extern volatile uint64_t counter;
+extern volatile uint64_t breakpoints_seen;
+
+/* user_calls.c: user mode's way in. */
+void run_user_program(void);
+void handle_user_call(struct trap_frame* frame);
+bool handle_user_page_fault(const struct trap_frame* frame, uint64_t address);
+
+/* panic.c */
+_Noreturn void panic(const char* why);
+_Noreturn void panic_at_trap(const struct trap_frame* frame);

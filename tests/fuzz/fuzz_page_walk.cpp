@@ -1,0 +1,42 @@
+/// Any control registers, tables and addresses: walks, copies and segment loads never read outside guest memory.
+/// Input: CR0, CR3, CR4, EFER, RFLAGS, GDT base, linear address (8 bytes each), CS flags and selector (2 bytes each);
+/// the rest is memory from address 0.
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "vmm/cpu/page_walk.hpp"
+#include "vmm/cpu/segment.hpp"
+#include "vmm/memory/layout.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  struct {
+    std::uint64_t cr0, cr3, cr4, efer, rflags, gdt, linear;
+    std::uint16_t code_flags, selector;
+  } input{};
+  constexpr std::size_t kHeader = 60;
+  if (size < kHeader) return 0;
+  std::memcpy(&input, data, kHeader);
+
+  static vmm::GuestMemory memory(vmm::layout::kMiB);
+  memory.clear();
+  memory.write(0, std::as_bytes(std::span(data, size)).subspan(kHeader));
+  vmm::CpuState state;
+  state.cr0 = input.cr0;
+  state.cr3 = input.cr3;
+  state.cr4 = input.cr4;
+  state.efer = input.efer;
+  state.rflags = input.rflags;
+  state.gdt = {input.gdt, 0xffff};
+  state.segments[vmm::kCs].l = (input.code_flags & 1) != 0;
+  state.segments[vmm::kCs].db = (input.code_flags & 2) != 0;
+  state.segments[vmm::kSs].dpl = input.code_flags >> 2 & 3;
+
+  if (const auto page = vmm::walk(state, memory, input.linear); !page) (void)vmm::describe(page.error());
+  std::array<std::byte, 5000> bytes{};
+  const std::size_t count = vmm::read_linear(state, memory, input.linear, bytes);
+  vmm::write_linear(state, memory, input.linear, std::span(bytes).first(count));
+  for (const auto which : {vmm::kCs, vmm::kSs, vmm::kDs}) (void)vmm::load_segment(state, memory, which, input.selector);
+  return 0;
+}

@@ -1,0 +1,7 @@
+# gdbvm: image bench64
+# gdbvm: args --on-disconnect exit
+# gdbvm: expect-exit 0
+# The connection is lost: the VM ends.
+connect()
+stop_at("spin")
+execute("disconnect")

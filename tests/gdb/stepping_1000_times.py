@@ -1,0 +1,31 @@
+# gdbvm: image hello16
+# gdbvm: image protected32
+# gdbvm: image kernel64
+# gdbvm: image bench64
+# 1000 times stepi from the first instruction: each ends where the instruction leads, never elsewhere.
+connect()
+if IMAGE.endswith("hello16"):
+    execute("set architecture i8086")
+# Opcodes of jumps, calls, returns, repeated strings and HLT, as far as the guests use them.
+LEAD_AWAY = {*range(0x70, 0x80), 0xC3, 0xCF, 0xE2, 0xE8, 0xE9, 0xEA, 0xEB, 0xF3, 0xF4, 0xFF}
+
+
+def leads_away(code):
+    return code[0] in LEAD_AWAY or code[0] == 0x48 and leads_away(code[1:]) or code[0] == 0x0F and code[1] >> 4 == 8
+
+
+def next_of(address):
+    """Behind the instruction, as gdb's disassembler sees it."""
+    return address + gdb.selected_frame().architecture().disassemble(address)[0]["length"]
+
+
+previous = pc()
+right_mode = not IMAGE.endswith("64")  # gdb can't know that the first instructions of a 64-bit guest are 32-bit code
+for at in range(1000):
+    right_mode = right_mode or value("$efer") & 0x400 != 0
+    code, behind = peek(previous, 15), next_of(previous)
+    gdb.execute("stepi", to_string=True)
+    now = pc()
+    if right_mode and now != behind:
+        check(leads_away(code), f"step {at}: from {previous:#x} ({code[:4].hex()}) to {now:#x}, not {behind:#x}")
+    previous = now

@@ -1,0 +1,12 @@
+# gdb tests: each .py with a `# gdbvm: image` header is one CTest entry, run with a VM and a stock gdb of its own.
+file(GLOB gdb_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.py)
+foreach(test ${gdb_tests})
+  file(STRINGS ${test} is_test REGEX "^# gdbvm: image")
+  if(NOT is_test)
+    continue()
+  endif()
+  get_filename_component(name ${test} NAME_WE)
+  add_test(NAME gdb.${name} COMMAND python3 ${CMAKE_CURRENT_LIST_DIR}/run.py --gdbvm $<TARGET_FILE:gdbvm>
+                                    --guests ${CMAKE_BINARY_DIR}/guests ${test})
+  set_tests_properties(gdb.${name} PROPERTIES LABELS gdb SKIP_RETURN_CODE 77 TIMEOUT 300)
+endforeach()

@@ -1,0 +1,7 @@
+gdbvm_unit_test(gdbstub gdbstub)
+gdbvm_unit_test(vmm/base vmm_base)
+gdbvm_unit_test(vmm/cpu vmm_cpu)
+gdbvm_unit_test(vmm/memory vmm_memory)
+gdbvm_unit_test(vmm/loader vmm_loader)
+gdbvm_unit_test(vmm/devices vmm_devices)
+gdbvm_unit_test(vmm/console vmm_console)

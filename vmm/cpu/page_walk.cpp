@@ -1,0 +1,149 @@
+#include "vmm/cpu/page_walk.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace vmm {
+namespace {
+
+constexpr std::uint64_t kPresent = 1U << 0;
+constexpr std::uint64_t kWritable = 1U << 1;
+constexpr std::uint64_t kUser = 1U << 2;
+constexpr std::uint64_t kLargePage = 1U << 7;
+constexpr std::uint64_t kNoExecute = 1ULL << 63;
+constexpr std::uint64_t kAddressMask = 0x000f'ffff'ffff'f000;
+constexpr std::uint64_t kLow32 = 0xffff'ffff;
+
+struct Level {
+  unsigned shift;  ///< of the lowest linear address bit that indexes this table
+  unsigned index_bits;
+  bool may_map;          ///< an entry with PS maps a page of 1 << shift bytes
+  bool has_permissions;  ///< false: PDPTEs of PAE have neither R/W nor U/S
+};
+
+/// One paging mode of SDM 3A 4.1.1; levels from the top, the last is always the page table.
+struct PagingMode {
+  std::span<const Level> levels;
+  unsigned entry_size;
+  std::uint64_t root_mask;  ///< CR3 bits that are the top table's address
+  unsigned linear_bits;
+};
+
+constexpr std::array<Level, 5> kLongLevels = {
+    {{48, 9, false, true}, {39, 9, false, true}, {30, 9, true, true}, {21, 9, true, true}, {12, 9, false, true}}};
+constexpr std::array<Level, 3> kPaeLevels = {{{30, 2, false, false}, {21, 9, true, true}, {12, 9, false, true}}};
+constexpr std::array<Level, 2> kPseLevels = {{{22, 10, true, true}, {12, 10, false, true}}};
+constexpr std::array<Level, 2> kPlainLevels = {{{22, 10, false, true}, {12, 10, false, true}}};
+
+PagingMode paging_mode(const CpuState& state) {
+  const bool pae = (state.cr4 & kCr4Pae) != 0;
+  if ((state.efer & kEferLma) != 0) {
+    const bool five = (state.cr4 & kCr4La57) != 0;
+    return {std::span(kLongLevels).subspan(five ? 0 : 1), 8, kAddressMask, five ? 57U : 48U};
+  }
+  if (pae) return {kPaeLevels, 8, 0xffff'ffe0, 32};
+  return {(state.cr4 & kCr4Pse) != 0 ? kPseLevels : kPlainLevels, 4, 0xffff'f000, 32};
+}
+
+std::optional<std::uint64_t> load_entry(const GuestMemory& memory, std::uint64_t address, unsigned size) {
+  if (size == 8) return memory.load<std::uint64_t>(address);
+  return memory.load<std::uint32_t>(address);
+}
+
+/// Where the page starts that `entry` maps.
+std::uint64_t page_base(std::uint64_t entry, std::uint64_t page_size, const PagingMode& mode) {
+  std::uint64_t base = entry & kAddressMask;
+  if (mode.entry_size == 4 && page_size > 4096) {
+    base |= (entry >> 13 & 0xff) << 32;  // PSE-36: bits 39:32 are in 20:13 (SDM 3A table 4-4)
+  }
+  return base & ~(page_size - 1);
+}
+
+bool canonical(std::uint64_t linear, unsigned bits) {
+  const auto upper = static_cast<std::int64_t>(linear) >> (bits - 1);
+  return upper == 0 || upper == -1;
+}
+
+/// Copies page by page; `copy` gets physical address, bytes done and count, and returns how many it did.
+template <typename Copy>
+std::size_t for_pages(const CpuState& state, const GuestMemory& memory, std::uint64_t address, std::size_t size,
+                      Copy copy) {
+  std::size_t done = 0;
+  while (done < size) {
+    const auto page = walk(state, memory, address + done);
+    if (!page) break;
+    const std::uint64_t rest = page->page_size - (page->physical & (page->page_size - 1));
+    const std::size_t count = std::min<std::uint64_t>(size - done, rest);
+    const std::size_t copied = copy(page->physical, done, count);
+    done += copied;
+    if (copied < count) break;
+  }
+  return done;
+}
+
+}  // namespace
+
+std::string describe(const PageFault& fault) {
+  static constexpr std::array<std::string_view, 6> kTables = {
+      "", "page table", "page directory", "page-directory-pointer table", "page-map level 4", "page-map level 5"};
+  const std::string_view table = kTables.at(static_cast<std::size_t>(fault.level));
+  switch (fault.reason) {
+    case PageFault::Reason::kNotCanonical: return "not a canonical address";
+    case PageFault::Reason::kNotPresent: return fmt::format("not present in the {}", table);
+    case PageFault::Reason::kTableOutsideMemory: return fmt::format("the {} is outside guest memory", table);
+  }
+  return {};
+}
+
+std::expected<PageWalkResult, PageFault> walk(const CpuState& state, const GuestMemory& memory, std::uint64_t linear) {
+  if ((state.efer & kEferLma) == 0) linear &= kLow32;
+  PageWalkResult result{.physical = linear};
+  if ((state.cr0 & kCr0Pg) == 0) return result;
+
+  const PagingMode mode = paging_mode(state);
+  if (mode.linear_bits > 32 && !canonical(linear, mode.linear_bits)) {
+    return std::unexpected(PageFault{PageFault::Reason::kNotCanonical});
+  }
+  std::uint64_t table = state.cr3 & mode.root_mask;
+  int level_number = static_cast<int>(mode.levels.size());
+  for (const Level& level : mode.levels) {
+    const std::uint64_t index = linear >> level.shift & ((1U << level.index_bits) - 1);
+    const auto entry = load_entry(memory, table + index * mode.entry_size, mode.entry_size);
+    if (!entry) return std::unexpected(PageFault{PageFault::Reason::kTableOutsideMemory, level_number});
+    if ((*entry & kPresent) == 0) return std::unexpected(PageFault{PageFault::Reason::kNotPresent, level_number});
+    if (level.has_permissions) {
+      result.writable = result.writable && (*entry & kWritable) != 0;
+      result.user = result.user && (*entry & kUser) != 0;
+      result.no_execute = result.no_execute || ((*entry & kNoExecute) != 0 && (state.efer & kEferNxe) != 0);
+    }
+    if (level_number == 1 || (level.may_map && (*entry & kLargePage) != 0)) {
+      result.page_size = 1ULL << level.shift;
+      result.physical = page_base(*entry, result.page_size, mode) | (linear & (result.page_size - 1));
+      return result;
+    }
+    table = *entry & kAddressMask;
+    --level_number;
+  }
+  return result;  // not reached: the last level maps
+}
+
+std::size_t read_linear(const CpuState& state, const GuestMemory& memory, std::uint64_t address,
+                        std::span<std::byte> out) {
+  return for_pages(state, memory, address, out.size(),
+                   [&](std::uint64_t physical, std::size_t done, std::size_t count) {
+                     return memory.read(physical, out.subspan(done, count));
+                   });
+}
+
+std::size_t write_linear(const CpuState& state, GuestMemory& memory, std::uint64_t address,
+                         std::span<const std::byte> data) {
+  return for_pages(state, memory, address, data.size(),
+                   [&](std::uint64_t physical, std::size_t done, std::size_t count) {
+                     return memory.write(physical, data.subspan(done, count));
+                   });
+}
+
+}  // namespace vmm

@@ -1,0 +1,46 @@
+/// The guest's own address translation in software (SDM 3A chapter 4), all modes: what the CPU would find, without its
+/// permission checks and without setting accessed or dirty bits. KVM_TRANSLATE is not enough: it reports no
+/// permissions.
+///
+/// Thread: any that has the CpuState; the guest may change its tables meanwhile.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
+
+#include "vmm/cpu/cpu_state.hpp"
+#include "vmm/memory/guest_memory.hpp"
+
+namespace vmm {
+
+struct PageWalkResult {
+  std::uint64_t physical = 0;      ///< of the address itself, not of its page; may be in a hole or a device
+  std::uint64_t page_size = 4096;  ///< bytes; 4096 also when paging is off
+  bool writable = true;            ///< R/W in all levels
+  bool user = true;                ///< U/S in all levels
+  bool no_execute = false;         ///< XD in any level, with EFER.NXE
+};
+
+struct PageFault {
+  enum class Reason : std::uint8_t { kNotPresent, kNotCanonical, kTableOutsideMemory };
+  Reason reason = Reason::kNotPresent;
+  int level = 0;  ///< 1: page table, 2: page directory, … 5: PML5; 0 when not canonical
+  bool operator==(const PageFault&) const = default;
+};
+/// "not present in the page directory", to be put behind an address.
+std::string describe(const PageFault& fault);
+
+/// Outside long mode (EFER.LMA clear) only the low 32 bits of `linear` count.
+std::expected<PageWalkResult, PageFault> walk(const CpuState& state, const GuestMemory& memory, std::uint64_t linear);
+
+/// Copy to or from linear addresses, across pages, up to the first one that is not mapped or not memory. Return the
+/// bytes done.
+std::size_t read_linear(const CpuState& state, const GuestMemory& memory, std::uint64_t address,
+                        std::span<std::byte> out);
+std::size_t write_linear(const CpuState& state, GuestMemory& memory, std::uint64_t address,
+                         std::span<const std::byte> data);
+
+}  // namespace vmm

@@ -1,0 +1,337 @@
+#include "vmm/debug/debugger.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "vmm/base/errors.hpp"
+#include "vmm/cpu/page_walk.hpp"
+#include "vmm/debug/registers.hpp"
+
+namespace vmm {
+
+namespace {
+
+using gdb::Signal;
+using gdb::StopReason;
+using gdb::x86::Register;
+
+gdb::StopEvent signal_event(Signal signal, unsigned vcpu = 0, std::string console = {}) {
+  gdb::StopEvent event;
+  event.thread = vcpu + 1;
+  event.signal = signal;
+  event.console = std::move(console);
+  return event;
+}
+
+bool only_general(Register reg) { return reg <= Register::kEflags || reg >= Register::kEax; }
+
+}  // namespace
+
+Debugger::Debugger(DebuggerHost host, std::vector<LinkHint> hints, const DebuggerOptions& options)
+    : host_(std::move(host)),
+      options_(options),
+      layout_(options.registers),
+      breakpoints_(host_.abilities, std::move(hints)),
+      monitor_(*this),
+      last_event_(signal_event(Signal::kTrap)) {
+  build();
+  if (!options_.wait) run_all();
+}
+
+void Debugger::build() {
+  run_.reset();
+  machine_.reset();
+  const std::uint64_t generation = ++generation_;
+  machine_ = host_.build([this, generation](StopReport report) {
+    host_.post([this, generation, shared = std::make_shared<StopReport>(std::move(report))] {
+      if (generation == generation_) run_->report(std::move(*shared));
+    });
+  });
+  breakpoints_.use(machine_->memory());
+  run_ = std::make_unique<RunControl>(*machine_, breakpoints_, host_.abilities, static_cast<RunOwner&>(*this));
+  run_->block_interrupts = block_interrupts_;
+  extended_.assign(machine_->vcpu_count(), std::nullopt);
+  last_event_ = signal_event(Signal::kTrap);
+}
+
+// --- a debugger comes and goes -------------------------------------------------------------------------
+
+void Debugger::attach(gdb::TargetListener& listener) {
+  listener_ = &listener;
+  run_when_stopped_ = false;
+  if (run_->running()) {
+    run_->stop(signal_event(Signal::kTrap));
+  } else {
+    listener_->stopped(last_event_);
+  }
+}
+
+void Debugger::leave_running() {
+  listener_ = nullptr;
+  if (ended_) return;
+  if (run_->running()) {
+    run_when_stopped_ = true;
+    run_->stop(signal_event(Signal::kNone));
+  } else {
+    breakpoints_.clear();
+    run_all();
+  }
+}
+
+void Debugger::detach() { leave_running(); }
+
+void Debugger::disconnected() {
+  switch (options_.on_disconnect) {
+    case DebuggerOptions::OnDisconnect::kContinue: return leave_running();
+    case DebuggerOptions::OnDisconnect::kExit: listener_ = nullptr; return finish(0);
+    case DebuggerOptions::OnDisconnect::kStop:
+      listener_ = nullptr;
+      if (run_->running()) {
+        run_->stop(signal_event(Signal::kTrap));
+      } else {
+        breakpoints_.clear();
+      }
+      return;
+  }
+}
+
+void Debugger::kill() {
+  listener_ = nullptr;
+  finish(0);
+}
+
+gdb::Result<void> Debugger::restart() {
+  if (ended_) return gdb::fail("the VM has ended");
+  build();
+  listener_->stopped(last_event_);
+  return {};
+}
+
+void Debugger::finish(int code) {
+  if (std::exchange(ended_, true)) return;
+  // Later, so that the reply which this ends is on its way first.
+  host_.post([this, code] { host_.end(code); });
+}
+
+// --- threads ---------------------------------------------------------------------------------------------
+
+std::vector<gdb::ThreadId> Debugger::threads() const {
+  std::vector<gdb::ThreadId> ids;
+  for (unsigned i = 0; i < machine_->vcpu_count(); ++i) ids.push_back(i + 1);
+  return ids;
+}
+
+std::string Debugger::thread_info(gdb::ThreadId thread) const {
+  if (run_->running()) return fmt::format("CPU {} running", thread - 1);
+  const CpuState& state = run_->state(thread - 1);
+  return fmt::format("CPU {} {}, CPL {}", thread - 1, name_of(mode_of(state)), cpl_of(state));
+}
+
+// --- state -------------------------------------------------------------------------------------------------
+
+const ExtendedState& Debugger::extended(unsigned vcpu) {
+  auto& cached = extended_.at(vcpu);
+  if (!cached) cached = machine_->vcpu(vcpu).call([](kvm::Vcpu& v) { return v.extended_state(); });
+  return *cached;
+}
+
+gdb::Result<gdb::x86::Value> Debugger::read_register(gdb::ThreadId thread, Register reg) {
+  try {
+    return is_extended(reg) ? get_register(extended(thread - 1), reg) : get_register(run_->state(thread - 1), reg);
+  } catch (const HostError& error) {
+    return gdb::fail(error.what());
+  }
+}
+
+gdb::Result<void> Debugger::write_register(gdb::ThreadId thread, Register reg, const gdb::x86::Value& value) {
+  const unsigned vcpu = thread - 1;
+  try {
+    if (is_extended(reg)) {
+      const auto changed = with_register(extended(vcpu), reg, value);
+      if (!changed) return std::unexpected(changed.error());
+      extended_.at(vcpu).reset();
+      machine_->vcpu(vcpu).call([&](kvm::Vcpu& v) { v.set_extended_state(*changed); });
+      return {};
+    }
+    const CpuState before = run_->state(vcpu);
+    const auto changed = with_register(before, machine_->memory(), reg, value);
+    if (!changed) return std::unexpected(changed.error());
+    const bool moved = reg == Register::kRip || reg == Register::kEip;
+    if (only_general(reg) && !(reg >= Register::kCs && reg <= Register::kGs)) {
+      run_->set_state(vcpu, *changed, moved);
+      return {};
+    }
+    // System state is written through at once, because only KVM knows whether this host takes it.
+    const CpuState taken = machine_->vcpu(vcpu).call([&](kvm::Vcpu& v) {
+      try {
+        v.set_state(*changed);
+        return v.state();
+      } catch (const HostError&) {
+        v.set_state(before);
+        throw;
+      }
+    });
+    if (get_register(taken, reg) != get_register(*changed, reg)) {
+      machine_->vcpu(vcpu).call([&](kvm::Vcpu& v) { v.set_state(before); });
+      return gdb::fail(fmt::format("this host's KVM makes {:#x} of the value {:#x} for {}",
+                                   get_register(taken, reg).number(), value.number(), info(reg).name));
+    }
+    run_->adopt_state(vcpu, taken, false);
+    return {};
+  } catch (const HostError& error) {
+    return gdb::fail(fmt::format("KVM refuses the value {:#x} for {} ({})", value.number(), info(reg).name, error.what()));
+  }
+}
+
+gdb::Result<std::size_t> Debugger::read_memory(gdb::ThreadId thread, gdb::AddressSpace space, std::uint64_t address,
+                                               std::span<std::byte> out) {
+  if (out.empty()) return 0;
+  if (space == gdb::AddressSpace::kPhysical) {
+    const std::size_t count = machine_->memory().read(address, out);
+    if (count > 0) return count;
+    return gdb::fail(fmt::format("no memory at guest-physical address {:#x}", address));
+  }
+  const CpuState& state = run_->state(thread - 1);
+  const std::size_t count = read_linear(state, machine_->memory(), address, out);
+  if (count > 0) return count;
+  const auto found = walk(state, machine_->memory(), address);
+  if (!found) return gdb::fail(fmt::format("{:#x} is {}", address, describe(found.error())));
+  return gdb::fail(fmt::format("{:#x} maps to {:#x}, where there is no memory", address, found->physical));
+}
+
+gdb::Result<void> Debugger::write_memory(gdb::ThreadId thread, gdb::AddressSpace space, std::uint64_t address,
+                                         std::span<const std::byte> data) {
+  std::vector<std::byte> present(data.size());
+  const auto readable = read_memory(thread, space, address, present);
+  if (!readable) return std::unexpected(readable.error());
+  if (*readable < data.size()) return gdb::fail(fmt::format("nothing is mapped at {:#x}", address + *readable));
+  if (space == gdb::AddressSpace::kPhysical) {
+    machine_->memory().write(address, data);
+  } else {
+    write_linear(run_->state(thread - 1), machine_->memory(), address, data);
+  }
+  return {};
+}
+
+gdb::Result<void> Debugger::insert(const gdb::BreakpointSpec& spec) { return breakpoints_.insert(spec); }
+
+gdb::Result<void> Debugger::remove(const gdb::BreakpointSpec& spec) {
+  breakpoints_.remove(spec);
+  return {};
+}
+
+// --- running -------------------------------------------------------------------------------------------------
+
+gdb::Result<void> Debugger::resume(const gdb::ResumePlan& plan) {
+  if (ended_) return gdb::fail("the VM has ended");
+  std::vector<RunControl::Verb> verbs(machine_->vcpu_count(), RunControl::Verb::kStay);
+  for (unsigned i = 0; i < verbs.size(); ++i) {
+    const auto action = std::ranges::find_if(
+        plan.actions, [&](const auto& row) { return !row.thread || *row.thread == i + 1; });
+    if (action == plan.actions.end()) continue;
+    if (action->verb == gdb::ResumePlan::Verb::kContinue) verbs[i] = RunControl::Verb::kContinue;
+    if (action->verb == gdb::ResumePlan::Verb::kStep) verbs[i] = RunControl::Verb::kStep;
+  }
+  if (std::ranges::all_of(verbs, [](auto verb) { return verb == RunControl::Verb::kStay; })) {
+    return gdb::fail("no thread would run");
+  }
+  run(std::move(verbs));
+  return {};
+}
+
+void Debugger::run(std::vector<RunControl::Verb> verbs) {
+  std::ranges::fill(extended_, std::nullopt);
+  run_->start(std::move(verbs));
+  if (run_->running() && breakpoints_.needs_another_look()) host_.hurry();
+}
+
+void Debugger::run_all() { run(std::vector(machine_->vcpu_count(), RunControl::Verb::kContinue)); }
+
+void Debugger::interrupt() {
+  if (run_->running()) run_->stop(signal_event(Signal::kInterrupt));
+}
+
+std::chrono::milliseconds Debugger::tick() {
+  constexpr std::chrono::milliseconds kOften{1};
+  constexpr std::chrono::milliseconds kSeldom{50};
+  if (ended_ || !run_->running()) return kSeldom;
+  if (breakpoints_.needs_another_look()) {
+    run_->rearm();
+    return kOften;
+  }
+  bool asleep = true;
+  for (unsigned i = 0; i < machine_->vcpu_count(); ++i) asleep = machine_->vcpu(i).asleep_since_last_look() && asleep;
+  if (asleep) run_->check_halted();
+  return kSeldom;
+}
+
+// --- what a stop leads to ------------------------------------------------------------------------------------
+
+void Debugger::tell(gdb::StopEvent event) {
+  last_event_ = std::move(event);
+  if (listener_ != nullptr) listener_->stopped(last_event_);
+}
+
+void Debugger::stopped(gdb::StopEvent event) {
+  if (listener_ == nullptr) {
+    breakpoints_.clear();
+    if (std::exchange(run_when_stopped_, false)) return run_all();
+  }
+  tell(std::move(event));
+}
+
+void Debugger::crashed(unsigned vcpu, const Crash& crash) {
+  run_when_stopped_ = false;
+  const bool triple_fault = crash.signal == Signal::kSegv;
+  const auto policy = triple_fault ? options_.on_triple_fault : DebuggerOptions::OnTripleFault::kAuto;
+  const bool hold = policy == DebuggerOptions::OnTripleFault::kStop ||
+                    (policy == DebuggerOptions::OnTripleFault::kAuto && listener_ != nullptr);
+  if (hold) {
+    if (listener_ == nullptr) {
+      breakpoints_.clear();
+      spdlog::warn("{}; held for a debugger", crash.text);
+    }
+    return tell(signal_event(crash.signal, vcpu, crash.text + "\n"));
+  }
+  std::fputs(fmt::format("gdbvm: the guest crashed: {}\n{}", crash.text, register_dump(run_->state(vcpu))).c_str(), stderr);
+  if (listener_ != nullptr) {
+    gdb::StopEvent event = signal_event(crash.signal, vcpu, crash.text + "\n");
+    event.reason = StopReason::kKilled;
+    tell(std::move(event));
+  }
+  finish(kExitCrash);
+}
+
+void Debugger::requested(MachineRequest request) {
+  if (request.kind == MachineRequest::Kind::kReset) {
+    spdlog::info("the guest resets the machine");
+    build();
+    if (listener_ != nullptr) listener_->console("the guest reset the machine\n");
+    if (listener_ == nullptr) breakpoints_.clear();
+    run_when_stopped_ = false;
+    return run_all();
+  }
+  const std::uint8_t code = request.kind == MachineRequest::Kind::kExit ? request.exit_code : 0;
+  if (listener_ != nullptr) {
+    gdb::StopEvent event;
+    event.reason = StopReason::kExited;
+    event.exit_code = code;
+    tell(std::move(event));
+  }
+  finish(code);
+}
+
+void Debugger::halted_for_ever() {
+  if (listener_ == nullptr) {
+    spdlog::info("the guest is halted with interrupts off: nothing can wake it");
+    return finish(0);
+  }
+  tell(signal_event(Signal::kTrap, 0, "the guest is halted with interrupts off: nothing can wake it\n"));
+}
+
+
+}  // namespace vmm

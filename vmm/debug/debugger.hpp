@@ -1,0 +1,116 @@
+/// The virtual machine as gdb's Target: translates what gdb asks into RunControl, Breakpoints, registers and page walks, and
+/// owns the policies (who stops, who ends, what a crash means).
+///
+/// Thread: I/O. The only threads it hears of are the vCPUs', through `post`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gdbstub/target.hpp"
+#include "vmm/debug/breakpoints.hpp"
+#include "vmm/debug/monitor.hpp"
+#include "vmm/debug/run_control.hpp"
+#include "vmm/machine/machine.hpp"
+
+namespace vmm {
+
+struct DebuggerOptions {
+  enum class OnTripleFault : std::uint8_t { kAuto, kStop, kExit };
+  enum class OnDisconnect : std::uint8_t { kContinue, kStop, kExit };
+  bool wait = false;  ///< hold at the first instruction until a debugger says go
+  OnTripleFault on_triple_fault = OnTripleFault::kAuto;  ///< kAuto: stop for an attached debugger, else exit
+  OnDisconnect on_disconnect = OnDisconnect::kContinue;
+  gdb::x86::Shape registers = gdb::x86::Shape::kX86_64;
+};
+
+/// What the Debugger needs of the world.
+struct DebuggerHost {
+  /// Builds the machine, anew for each reset. Throws HostError or LoadError.
+  std::function<std::unique_ptr<Machine>(StopSink)> build;
+  /// Runs a function on the I/O thread, later. Thread: any.
+  std::function<void(std::function<void()>)> post;
+  /// Asks for a tick() soon: something waits to be mapped.
+  std::function<void()> hurry;
+  /// The VM is over: the process's exit code. Called once.
+  std::function<void(int)> end;
+  HostAbilitiesFuture abilities;
+};
+
+class Debugger final : public gdb::Target, private gdb::Breakpoints, private RunOwner {
+ public:
+  static constexpr int kExitCrash = 3;
+
+  /// Builds the machine; unless options.wait, the guest runs at once.
+  Debugger(DebuggerHost host, std::vector<LinkHint> hints, const DebuggerOptions& options);
+
+  Machine& machine() { return *machine_; }
+  /// Looks after breakpoints that wait to be mapped and at a guest that is halted for ever; returns when to call it again.
+  std::chrono::milliseconds tick();
+
+  void attach(gdb::TargetListener& listener) override;
+  void detach() override;
+  void disconnected() override;
+  void kill() override;
+  gdb::Result<void> restart() override;
+
+  std::vector<gdb::ThreadId> threads() const override;
+  std::string thread_info(gdb::ThreadId thread) const override;
+
+  const gdb::x86::Layout& layout() const override { return layout_; }
+  gdb::Result<gdb::x86::Value> read_register(gdb::ThreadId thread, gdb::x86::Register reg) override;
+  gdb::Result<void> write_register(gdb::ThreadId thread, gdb::x86::Register reg,
+                                   const gdb::x86::Value& value) override;
+  gdb::Result<std::size_t> read_memory(gdb::ThreadId thread, gdb::AddressSpace space, std::uint64_t address,
+                                       std::span<std::byte> out) override;
+  gdb::Result<void> write_memory(gdb::ThreadId thread, gdb::AddressSpace space, std::uint64_t address,
+                                 std::span<const std::byte> data) override;
+
+  bool running() const override { return run_->running(); }
+  gdb::Result<void> resume(const gdb::ResumePlan& plan) override;
+  void interrupt() override;
+
+  gdb::Breakpoints* breakpoints() override { return this; }
+  gdb::Monitor* monitor() override { return &monitor_; }
+
+ private:
+  friend class Monitor;  // its commands are ours, in a room of their own
+
+  gdb::Result<void> insert(const gdb::BreakpointSpec& spec) override;
+  gdb::Result<void> remove(const gdb::BreakpointSpec& spec) override;
+
+  void stopped(gdb::StopEvent event) override;
+  void crashed(unsigned vcpu, const Crash& crash) override;
+  void requested(MachineRequest request) override;
+  void halted_for_ever() override;
+
+  void build();
+  void run(std::vector<RunControl::Verb> verbs);
+  void run_all();
+  void leave_running();
+  void finish(int code);
+  void tell(gdb::StopEvent event);
+  const ExtendedState& extended(unsigned vcpu);
+
+  DebuggerHost host_;
+  DebuggerOptions options_;
+  gdb::x86::Layout layout_;
+  vmm::Breakpoints breakpoints_;
+  Monitor monitor_;
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<RunControl> run_;
+  std::uint64_t generation_ = 0;  // of machine_: a report of an older one is dropped
+  std::vector<std::optional<ExtendedState>> extended_;  // read lazily, forgotten at each resume
+  gdb::TargetListener* listener_ = nullptr;
+  gdb::StopEvent last_event_;
+  bool run_when_stopped_ = false;
+  bool ended_ = false;
+  bool block_interrupts_ = true;
+};
+
+}  // namespace vmm

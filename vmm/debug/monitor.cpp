@@ -1,0 +1,144 @@
+#include "vmm/debug/monitor.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <sstream>
+
+#include "vmm/debug/debugger.hpp"
+#include "vmm/debug/registers.hpp"
+
+namespace vmm {
+
+const std::vector<Monitor::Row>& Monitor::table() {
+  static const std::vector<Row> rows = {
+      {"help", "", "this list", &Monitor::help},
+      {"info registers", "[CPU]", "all registers of a CPU (default: 0), with segments and tables", &Monitor::info_registers},
+      {"info cpus", "", "each CPU: mode, privilege level, where it is", &Monitor::info_cpus},
+      {"info exits", "", "how often each CPU left the guest, by reason", &Monitor::info_exits},
+      {"info devices", "", "the devices and their addresses", &Monitor::info_devices},
+      {"info breakpoints", "", "breakpoints, and how each was armed when the guest ran last", &Monitor::info_breakpoints},
+      {"interrupts-while-stepping", "on|off", "whether a step may be interrupted (off at start)",
+       &Monitor::interrupts_while_stepping},
+      {"reset", "", "back to the first instruction, held there; breakpoints stay", &Monitor::reset},
+      {"quit", "", "end the VM", &Monitor::quit},
+  };
+  return rows;
+}
+
+gdb::Result<std::string> Monitor::command(std::string_view line) {
+  Words words;
+  std::istringstream stream{std::string(line)};
+  for (std::string word; stream >> word;) words.push_back(word);
+  if (words.empty()) return help({});
+  for (const Row& row : table()) {
+    const bool two = row.name.find(' ') != std::string_view::npos;
+    const std::string said = two && words.size() > 1 ? words[0] + " " + words[1] : words[0];
+    if (said != row.name) continue;
+    words.erase(words.begin(), words.begin() + (two ? 2 : 1));
+    if (!words.empty() && row.arguments.empty()) return gdb::fail(fmt::format("`{}` takes no arguments", row.name));
+    return (this->*row.handler)(words);
+  }
+  return gdb::fail(fmt::format("unknown command `{}`: see `monitor help`", line));
+}
+
+gdb::Result<std::string> Monitor::help(const Words&) {
+  std::string out;
+  for (const Row& row : table()) out += fmt::format("{:34} {}\n", fmt::format("{} {}", row.name, row.arguments), row.help);
+  return out;
+}
+
+gdb::Result<std::string> Monitor::info_registers(const Words& words) {
+  unsigned cpu = 0;
+  if (!words.empty()) {
+    const std::string& word = words[0];
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), cpu);
+    if (words.size() > 1 || error != std::errc() || end != word.data() + word.size() ||
+        cpu >= debugger_.machine_->vcpu_count()) {
+      return gdb::fail(fmt::format("`info registers` takes a CPU from 0 to {}", debugger_.machine_->vcpu_count() - 1));
+    }
+  }
+  return register_dump(debugger_.run_->state(cpu));
+}
+
+gdb::Result<std::string> Monitor::info_cpus(const Words&) {
+  std::string out;
+  for (unsigned i = 0; i < debugger_.machine_->vcpu_count(); ++i) {
+    const CpuState& state = debugger_.run_->state(i);
+    const auto activity = debugger_.machine_->vcpu(i).call([](kvm::Vcpu& vcpu) { return vcpu.activity(); });
+    constexpr std::array kActivity{"running", "halted", "waiting for SIPI"};
+    out += fmt::format("CPU {}: {}, CPL {}, pc {:#x}, interrupts {}, {}\n", i, name_of(mode_of(state)), cpl_of(state),
+                       linear_pc(state), (state.rflags & kRflagsIf) != 0 ? "on" : "off",
+                       kActivity.at(static_cast<std::size_t>(activity)));
+  }
+  return out;
+}
+
+gdb::Result<std::string> Monitor::info_exits(const Words&) {
+  // In the order of kvm::Exit.
+  constexpr std::array kNames{"port I/O",    "MMIO", "debug", "interrupted by us", "HLT", "triple fault",
+                              "emulation failure", "host fault"};
+  static_assert(kNames.size() == std::variant_size_v<kvm::Exit>);
+  std::string out;
+  for (unsigned i = 0; i < debugger_.machine_->vcpu_count(); ++i) {
+    const ExitCounts& counts = debugger_.machine_->vcpu(i).exits();
+    for (std::size_t kind = 0; kind < kNames.size(); ++kind) {
+      out += fmt::format("CPU {}: {:18} {}\n", i, kNames[kind], counts[kind].load(std::memory_order_relaxed));
+    }
+  }
+  return out;
+}
+
+gdb::Result<std::string> Monitor::info_devices(const Words&) {
+  std::string out;
+  for (const Bus::Row& row : debugger_.machine_->ports().rows()) {
+    out += fmt::format("port {:04x}-{:04x}  {}\n", row.base, row.base + row.size - 1, row.device->name());
+  }
+  for (const Bus::Row& row : debugger_.machine_->mmio().rows()) {
+    out += fmt::format("mmio {:x}-{:x}  {}\n", row.base, row.base + row.size - 1, row.device->name());
+  }
+  return out + "in the kernel: PICs at ports 0020 00a0, PIT at 0040, IOAPIC at fec00000, local APICs at fee00000\n";
+}
+
+gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
+  constexpr std::array kTypes{"break", "hbreak", "watch", "rwatch", "awatch"};
+  std::string out;
+  for (const Breakpoint& row : debugger_.breakpoints_.last_armed()) {
+    std::string how;
+    switch (row.mechanism) {
+      case Breakpoint::Mechanism::kDebugRegister: how = "debug register"; break;
+      case Breakpoint::Mechanism::kWaiting: how = "waiting to be mapped"; break;
+      case Breakpoint::Mechanism::kMemory:
+        how = fmt::format("byte {:02x} at guest-physical {:#x}{}", std::to_integer<unsigned>(row.trap), row.physical,
+                          row.promised ? " (where the image says it will be mapped)" : "");
+        break;
+    }
+    out += fmt::format("{:7} {:#018x}  {}\n", kTypes.at(static_cast<std::size_t>(row.spec.type)), row.spec.address, how);
+  }
+  return out.empty() ? "none was armed when the guest ran last\n" : out;
+}
+
+gdb::Result<std::string> Monitor::interrupts_while_stepping(const Words& words) {
+  if (words.size() != 1 || (words[0] != "on" && words[0] != "off")) {
+    return gdb::fail("`interrupts-while-stepping` takes `on` or `off`");
+  }
+  debugger_.block_interrupts_ = words[0] == "off";
+  debugger_.run_->block_interrupts = debugger_.block_interrupts_;
+  if (debugger_.block_interrupts_ && !debugger_.host_.abilities.get().block_interrupts) {
+    return "this host's KVM cannot block interrupts: a step may still land in a handler\n";
+  }
+  return fmt::format("interrupts while stepping: {}\n", words[0]);
+}
+
+gdb::Result<std::string> Monitor::reset(const Words&) {
+  debugger_.build();
+  return "the machine is at its first instruction; `maintenance flush register-cache` shows it, `continue` runs it\n";
+}
+
+gdb::Result<std::string> Monitor::quit(const Words&) {
+  debugger_.finish(0);
+  return "the VM ends\n";
+}
+
+}  // namespace vmm

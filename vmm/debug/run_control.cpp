@@ -1,0 +1,234 @@
+#include "vmm/debug/run_control.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "vmm/base/errors.hpp"
+#include "vmm/cpu/page_walk.hpp"
+#include "vmm/debug/interrupt_frame.hpp"
+
+namespace vmm {
+
+RunControl::RunControl(Machine& machine, Breakpoints& breakpoints, HostAbilitiesFuture host, RunOwner& owner)
+    : machine_(machine), breakpoints_(breakpoints), host_(std::move(host)), owner_(owner) {
+  slots_.resize(machine.vcpu_count());
+  for (unsigned i = 0; i < slots_.size(); ++i) slots_[i].state = machine.initial_state(i);
+}
+
+void RunControl::set_state(unsigned vcpu, const CpuState& state, bool moved) {
+  Slot& slot = slots_.at(vcpu);
+  slot.state = state;
+  slot.dirty = true;
+  if (!moved) return;
+  slot.wake = true;
+  slot.at_breakpoint = false;
+}
+
+void RunControl::adopt_state(unsigned vcpu, const CpuState& state, bool moved) {
+  set_state(vcpu, state, moved);
+  slots_.at(vcpu).dirty = false;
+}
+
+void RunControl::start(std::vector<Verb> verbs) {
+  VMM_CHECK(!running_ && verbs.size() == slots_.size());
+  running_ = true;
+  for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].verb = verbs[i];
+  advance();
+}
+
+void RunControl::stop(gdb::StopEvent event) {
+  VMM_CHECK(running_);
+  wanted_ = std::move(event);
+  ask_to_park();
+}
+
+void RunControl::rearm() {
+  VMM_CHECK(running_);
+  ask_to_park();
+}
+
+void RunControl::check_halted() {
+  VMM_CHECK(running_);
+  check_halted_ = true;
+  ask_to_park();
+}
+
+void RunControl::ask_to_park() {
+  if (std::exchange(parking_, true)) return;
+  for (unsigned i = 0; i < slots_.size(); ++i) {
+    if (!slots_[i].parked) machine_.vcpu(i).request_stop();
+  }
+}
+
+bool RunControl::all_parked() const { return std::ranges::all_of(slots_, &Slot::parked); }
+
+void RunControl::report(StopReport report) {
+  Slot& slot = slots_.at(report.vcpu);
+  VMM_CHECK(!slot.parked);
+  slot.parked = true;
+  slot.state = report.state;
+  const TrapContext context{.breakpoints = breakpoints_,
+                            .memory = machine_.memory(),
+                            .host = host(),
+                            .hooks = slot.hooks,
+                            .stepping = slot.stepping};
+  judge(report.vcpu, interpret(report.cause, slot.state, context));
+  if (event_ || crash_ || request_ || slot.step_over) ask_to_park();
+  if (all_parked()) return advance();
+  // Its detour is over before the others even heard of it.
+  if (!parking_ && slot.parked && slot.verb != Verb::kStay) launch(report.vcpu, slot.verb == Verb::kStep, true);
+}
+
+void RunControl::judge(unsigned vcpu, const Verdict& verdict) {
+  Slot& slot = slots_[vcpu];
+  const auto adopt = [&](const std::optional<CpuState>& state) {
+    if (!state) return;
+    slot.state = *state;
+    slot.dirty = true;
+  };
+  if (const auto* go_on = std::get_if<GoOn>(&verdict)) {
+    adopt(go_on->state);
+    slot.exception = go_on->exception;
+    slot.step_over = slot.step_over || go_on->step_over;
+  } else if (const auto* done = std::get_if<StepDone>(&verdict)) {
+    adopt(done->state);
+    slot.step_over = slot.at_breakpoint = false;
+    if (slot.verb == Verb::kStep && !event_) event_ = event_of(vcpu, gdb::StopReason::kSignal, gdb::Signal::kTrap);
+  } else if (const auto* hit = std::get_if<Hit>(&verdict)) {
+    adopt(hit->state);
+    slot.step_over = false;
+    // A second CPU's hit, while the first is told, is told when it runs into the same trap again.
+    const bool watch = hit->reason >= gdb::StopReason::kWriteWatch;
+    slot.at_breakpoint = !event_ && !watch;
+    if (!event_) event_ = event_of(vcpu, hit->reason, gdb::Signal::kTrap, hit->address);
+  } else if (const auto* crash = std::get_if<Crash>(&verdict)) {
+    slot.step_over = false;
+    if (!crash_) crash_ = std::pair(vcpu, *crash);
+  } else if (const auto* request = std::get_if<MachineRequest>(&verdict)) {
+    if (!request_) request_ = *request;
+  }
+}
+
+gdb::StopEvent RunControl::event_of(unsigned vcpu, gdb::StopReason reason, gdb::Signal signal,
+                                    std::uint64_t address) const {
+  gdb::StopEvent event;
+  event.thread = vcpu + 1;
+  event.reason = reason;
+  event.signal = signal;
+  event.address = address;
+  return event;
+}
+
+/// All are parked: what next?
+void RunControl::advance() {
+  breakpoints_.disarm();
+  parking_ = false;
+  const bool check_halted = std::exchange(check_halted_, false);
+  auto wanted = std::exchange(wanted_, std::nullopt);
+  if (request_) {
+    running_ = false;
+    event_.reset();
+    crash_.reset();
+    return owner_.requested(*std::exchange(request_, std::nullopt));
+  }
+  if (crash_) {
+    running_ = false;
+    event_.reset();
+    const auto crash = *std::exchange(crash_, std::nullopt);
+    return owner_.crashed(crash.first, crash.second);
+  }
+  if (!event_) event_ = std::move(wanted);
+  if (!event_ && check_halted && nothing_wakes_it()) {
+    running_ = false;
+    return owner_.halted_for_ever();
+  }
+  if (event_) {
+    running_ = false;
+    return owner_.stopped(*std::exchange(event_, std::nullopt));
+  }
+  if (!run_one_alone()) run_together();
+}
+
+bool RunControl::alone_wanted(const Slot& slot) const {
+  if (slot.verb == Verb::kStay) return false;
+  if (slot.step_over) return true;
+  if (slot.at_breakpoint && breakpoints_.at(linear_pc(slot.state)) != nullptr) return true;
+  // A lone stepper needs nothing armed: the step ends before anything else could be hit.
+  return slot.verb == Verb::kStep &&
+         std::ranges::count_if(slots_, [](const Slot& other) { return other.verb != Verb::kStay; }) == 1;
+}
+
+bool RunControl::run_one_alone() {
+  for (unsigned i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    if (!alone_wanted(slot)) continue;
+    if (auto stepped = step_in_software(slot.state)) {
+      judge(i, StepDone{*stepped});
+      advance();
+    } else {
+      launch(i, true, false);
+    }
+    return true;
+  }
+  return false;
+}
+
+void RunControl::run_together() {
+  std::vector<const CpuState*> states;
+  for (const Slot& slot : slots_) states.push_back(&slot.state);
+  breakpoints_.arm(states);
+  for (unsigned i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].verb != Verb::kStay) launch(i, slots_[i].verb == Verb::kStep, true);
+  }
+}
+
+void RunControl::launch(unsigned vcpu, bool step, bool armed) {
+  Slot& slot = slots_[vcpu];
+  RunOrder order;
+  if (slot.dirty) order.state = slot.state;
+  order.wake = slot.wake;
+  order.exception = std::exchange(slot.exception, std::nullopt);
+  order.debug.step = step;
+  order.debug.block_interrupts = block_interrupts;
+  if (armed) {
+    order.debug.registers = breakpoints_.registers();
+    order.debug.trap_int3 = breakpoints_.any_in_memory();
+  }
+  const auto hook = [&](unsigned vector, std::optional<std::uint64_t>& address) {
+    address = handler_of(slot.state, machine_.memory(), vector);
+    const auto free = std::ranges::find_if(order.debug.registers, [](const auto& row) { return !row; });
+    if (address && free != order.debug.registers.end()) *free = kvm::DebugRegister{.address = *address};
+  };
+  slot.hooks = {};
+  if (step && !host().step_user && cpl_of(slot.state) == 3) hook(1, slot.hooks.debug_handler);
+  if (armed && breakpoints_.user_traps()) hook(3, slot.hooks.breakpoint_handler);
+  slot.stepping = step;
+  slot.dirty = slot.wake = slot.parked = false;
+  machine_.vcpu(vcpu).run(std::move(order));
+}
+
+/// IRETQ to user mode, on hosts where a step over it would lose control.
+std::optional<CpuState> RunControl::step_in_software(const CpuState& state) const {
+  if (host().step_user || mode_of(state) != CpuMode::kLong64 || cpl_of(state) != 0) return {};
+  constexpr std::array kIretq{std::byte{0x48}, std::byte{0xcf}};
+  std::array<std::byte, 2> bytes{};
+  if (read_linear(state, machine_.memory(), linear_pc(state), bytes) != bytes.size() || bytes != kIretq) return {};
+  const auto frame = frame_at(state, machine_.memory(), state.gpr[kRsp]);
+  return frame ? return_to_user(state, machine_.memory(), *frame) : std::nullopt;
+}
+
+bool RunControl::nothing_wakes_it() {
+  for (unsigned i = 0; i < slots_.size(); ++i) {
+    switch (machine_.vcpu(i).call([](kvm::Vcpu& vcpu) { return vcpu.activity(); })) {
+      case kvm::Vcpu::Activity::kRunning: return false;
+      case kvm::Vcpu::Activity::kHalted:
+        if ((slots_[i].state.rflags & kRflagsIf) != 0) return false;
+        break;
+      case kvm::Vcpu::Activity::kWaitingForSipi: break;
+    }
+  }
+  return true;
+}
+
+}  // namespace vmm

@@ -1,0 +1,54 @@
+/// What a parked vCPU's stop means to the user: a pure function of the stop, the breakpoints and the host's abilities.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "gdbstub/types.hpp"
+#include "vmm/debug/breakpoints.hpp"
+#include "vmm/machine/stop.hpp"
+
+namespace vmm {
+
+/// Addresses of the guest's own handlers on which a debug register waits, on hosts that lose control in user mode.
+struct UserHooks {
+  std::optional<std::uint64_t> debug_handler;       ///< #DB: ends a step
+  std::optional<std::uint64_t> breakpoint_handler;  ///< #BP: a planted int3
+};
+
+/// Not the user's business: the vCPU goes on.
+struct GoOn {
+  bool step_over = false;                 ///< it stands on a trap of ours, which must be out of the way for one step
+  std::optional<std::uint8_t> exception;  ///< the guest's own, to be delivered
+  std::optional<CpuState> state;          ///< when it differs from the reported one
+};
+struct StepDone {
+  std::optional<CpuState> state;
+};
+struct Hit {
+  gdb::StopReason reason;
+  std::uint64_t address = 0;  ///< of a watchpoint
+  std::optional<CpuState> state;
+};
+/// The guest can't go on by itself.
+struct Crash {
+  gdb::Signal signal;
+  std::string text;  ///< one line for the user
+};
+/// A stop that was asked for.
+struct Parked {};
+using Verdict = std::variant<Parked, GoOn, StepDone, Hit, Crash, MachineRequest>;
+
+struct TrapContext {
+  const Breakpoints& breakpoints;
+  const GuestMemory& memory;
+  const kvm::HostAbilities& host;
+  UserHooks hooks;
+  bool stepping = false;
+};
+
+Verdict interpret(const StopCause& cause, const CpuState& state, const TrapContext& context);
+
+}  // namespace vmm

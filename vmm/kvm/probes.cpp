@@ -1,0 +1,261 @@
+#include "vmm/kvm/probes.hpp"
+
+#include <array>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <variant>
+
+#include "vmm/base/errors.hpp"
+#include "vmm/cpu/entry_state.hpp"
+#include "vmm/kvm/kvm_api.hpp"
+#include "vmm/kvm/vcpu.hpp"
+#include "vmm/kvm/vm.hpp"
+#include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/layout.hpp"
+
+namespace vmm::kvm {
+
+namespace {
+
+// Where the micro-guests live, all below 64 KiB so that real mode reaches them.
+constexpr std::uint64_t kCode = 0x1000;
+constexpr std::uint64_t kHandler = 0x1800;  // of every interrupt in real mode
+constexpr std::uint64_t kData = 0x2000;
+constexpr std::uint64_t kTables = 0x3000;  // GDT and TSS
+constexpr std::uint64_t kPml4 = 0x4000;
+constexpr std::uint64_t kPdpt = 0x5000;
+constexpr std::uint64_t kPageDirectory = 0x6000;
+constexpr std::uint64_t kPageDirectory32 = 0x7000;
+constexpr std::uint64_t kStack = 0x9000;
+
+// `out 0x80, al`: ends a micro-guest by an exit that every host has.
+constexpr std::byte kOut{0xe6};
+constexpr std::byte kEndPort{0x80};
+constexpr std::byte kNop{0x90};
+constexpr std::byte kInt3{0xcc};
+constexpr std::byte kIcebp{0xf1};
+
+/// One small VM, reused for many micro-guests.
+class Bench {
+ public:
+  Bench(const System& system, Vm::Chips chips)
+      : memory_(layout::kMinRam), vm_(system, memory_, chips), vcpu_(vm_, 0), reset_(vcpu_.state()) {
+    for (std::uint32_t vector = 0; vector < 256; ++vector) {
+      memory_.store(vector * 4, static_cast<std::uint32_t>(kHandler));
+    }
+    put(kHandler, {kOut, kEndPort});
+    memory_.write(kTables, boot_tables(kTables));
+    memory_.store(kPml4, kPdpt | 7);
+    memory_.store(kPdpt, kPageDirectory | 7);
+    memory_.store<std::uint64_t>(kPageDirectory, 0x87);    // 2 MiB, present, writable, user
+    memory_.store<std::uint32_t>(kPageDirectory32, 0x87);  // 4 MiB
+  }
+
+  void put(std::uint64_t address, std::initializer_list<std::byte> code) {
+    memory_.write(address, std::span(code.begin(), code.size()));
+  }
+  CpuState real() const { return with_stack(real_mode_entry(reset_, kCode)); }
+  CpuState kernel() const { return with_stack(long64_entry(reset_, kCode, kPml4, kTables)); }
+  CpuState user() const {
+    CpuState state = kernel();
+    for (Segment& segment : state.segments) {
+      segment.dpl = 3;
+      segment.selector |= 3;
+    }
+    return state;
+  }
+  CpuState paging32() const {
+    CpuState state = with_stack(protected32_entry(reset_, static_cast<std::uint32_t>(kCode), kTables));
+    state.cr3 = kPageDirectory32;
+    state.cr4 |= kCr4Pse;
+    state.cr0 |= kCr0Pg;
+    return state;
+  }
+
+  /// Runs from `state` until something other than a signal.
+  Exit run(const CpuState& state, const DebugControl& control) {
+    vcpu_.set_state(state);
+    vcpu_.set_debug(control);
+    return resume();
+  }
+  Exit resume() {
+    for (;;) {
+      Exit exit = vcpu_.run();
+      if (!std::holds_alternative<ExitInterrupted>(exit)) return exit;
+    }
+  }
+  /// Completes a half-done exit and leaves no trace of an exception for the next micro-guest.
+  void settle() {
+    vcpu_.set_immediate_exit(true);
+    vcpu_.run();
+    vcpu_.set_immediate_exit(false);
+  }
+  Vcpu& vcpu() { return vcpu_; }
+  const Vm& vm() const { return vm_; }
+
+ private:
+  static CpuState with_stack(CpuState state) {
+    state.gpr[kRsp] = kStack;
+    return state;
+  }
+  GuestMemory memory_;
+  Vm vm_;
+  Vcpu vcpu_;
+  CpuState reset_;
+};
+
+TrapEffect trap_effect(Bench& bench, const CpuState& state, std::byte instruction) {
+  bench.put(kCode, {instruction, kOut, kEndPort});
+  const Exit exit = bench.run(state, {.trap_int3 = true});
+  const bool at_trap = bench.vcpu().state().rip == kCode;
+  bench.settle();
+  if (const auto* debug = std::get_if<ExitDebug>(&exit)) {
+    return debug->linear_pc == kCode || at_trap ? TrapEffect::kDebugExit : TrapEffect::kNone;
+  }
+  if (std::holds_alternative<ExitEmulationFailure>(exit) && at_trap) return TrapEffect::kEmulationFailure;
+  return TrapEffect::kNone;
+}
+
+/// `nop; nop; out` with an execute register on the second nop.
+bool execute_register_fires(Bench& bench, const CpuState& state) {
+  bench.put(kCode, {kNop, kNop, kOut, kEndPort});
+  DebugControl control;
+  control.registers[0] = DebugRegister{.address = kCode + 1};
+  const Exit exit = bench.run(state, control);
+  const bool at_address = bench.vcpu().state().rip == kCode + 1;
+  bench.settle();
+  return std::holds_alternative<ExitDebug>(exit) && at_address;
+}
+
+/// `mov [kData], al; nop; out` with a write register on kData.
+bool data_register_fires(Bench& bench) {
+  bench.put(kCode, {std::byte{0xa2}, std::byte{kData & 0xff}, std::byte{kData >> 8}, kNop, kOut, kEndPort});
+  DebugControl control;
+  control.registers[0] = DebugRegister{.kind = DebugRegister::Kind::kWrite, .length = 4, .address = kData};
+  const Exit exit = bench.run(bench.real(), control);
+  bench.settle();
+  return std::holds_alternative<ExitDebug>(exit);
+}
+
+bool step_works(Bench& bench, const CpuState& state) {
+  bench.put(kCode, {kNop, kNop, kOut, kEndPort});
+  const Exit exit = bench.run(state, {.step = true});
+  const bool one_further = bench.vcpu().state().rip == kCode + 1;
+  bench.settle();
+  return std::holds_alternative<ExitDebug>(exit) && one_further;
+}
+
+/// Programs the PIC, raises an interrupt, steps one nop: with BLOCKIRQ it must end behind the nop, not in the handler.
+bool interrupts_can_be_blocked(const System& system) {
+  if ((system.extension(KVM_CAP_SET_GUEST_DEBUG2) & KVM_GUESTDBG_BLOCKIRQ) == 0) return false;
+  // Interrupt chips make a VM slow to build and to tear down (20 ms on PVM), so only this micro-guest has them.
+  Bench bench(system, Vm::Chips::kIrqchipAndPit);
+  const auto out = [](std::uint8_t port, std::uint8_t value) {  // mov al, value; out port, al
+    return std::array{std::byte{0xb0}, std::byte{value}, kOut, std::byte{port}};
+  };
+  // ICW1-4 with vectors from 0x20, then everything unmasked (8259A data sheet).
+  std::uint64_t at = kCode;
+  for (const auto& piece : {out(0x20, 0x11), out(0x21, 0x20), out(0x21, 4), out(0x21, 1), out(0x21, 0)}) {
+    for (std::byte byte : piece) bench.put(at++, {byte});
+  }
+  bench.put(at, {kOut, kEndPort, kNop, kNop, kOut, kEndPort});
+  bench.run(bench.real(), {});
+  bench.settle();
+  CpuState state = bench.real();
+  state.rip = at + 2;
+  state.rflags |= kRflagsIf;
+  constexpr std::uint32_t kIrq = 3;
+  bench.vm().set_irq(kIrq, true);
+  const Exit exit = bench.run(state, {.step = true, .block_interrupts = true});
+  const bool behind_nop = bench.vcpu().state().rip == at + 3;
+  bench.vm().set_irq(kIrq, false);
+  bench.settle();
+  return std::holds_alternative<ExitDebug>(exit) && behind_nop;
+}
+
+bool paging32_works(Bench& bench) {
+  bench.put(kCode, {kNop, kOut, kEndPort});
+  try {
+    const Exit exit = bench.run(bench.paging32(), {});
+    const bool stays = (bench.vcpu().state().cr0 & kCr0Pg) != 0;
+    bench.settle();
+    return std::holds_alternative<ExitIo>(exit) && stays;
+  } catch (const HostError&) {
+    return false;
+  }
+}
+
+std::string text_of(TrapEffect effect) {
+  switch (effect) {
+    case TrapEffect::kDebugExit: return "debug exit";
+    case TrapEffect::kEmulationFailure: return "emulation failure";
+    case TrapEffect::kNone: return "no";
+  }
+  return "no";
+}
+
+}  // namespace
+
+HostAbilities probe(const System& system) {
+  Bench bench(system, Vm::Chips::kNone);
+  HostAbilities found;
+  found.sync_regs = (system.extension(KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS) != 0;
+  found.block_interrupts = interrupts_can_be_blocked(system);
+  found.int3_real = trap_effect(bench, bench.real(), kInt3);
+  found.icebp_real = trap_effect(bench, bench.real(), kIcebp);
+  found.step = step_works(bench, bench.real());
+  found.execute_registers = execute_register_fires(bench, bench.real());
+  found.data_registers = data_register_fires(bench);
+  found.int3_kernel = trap_effect(bench, bench.kernel(), kInt3);
+  found.icebp_kernel = trap_effect(bench, bench.kernel(), kIcebp);
+  found.paging32 = paging32_works(bench);
+  found.execute_registers_user = execute_register_fires(bench, bench.user());
+  found.step_user = step_works(bench, bench.user());
+  found.int3_user = trap_effect(bench, bench.user(), kInt3);
+  return found;
+}
+
+std::vector<AbilityRow> describe(const HostAbilities& host) {
+  const auto yes_no = [](bool value) { return std::string(value ? "yes" : "no"); };
+  const auto trap = [](std::string_view key, TrapEffect effect, std::string where) {
+    std::string meaning;
+    switch (effect) {
+      case TrapEffect::kDebugExit: meaning = "breakpoints in memory work " + where; break;
+      case TrapEffect::kEmulationFailure:
+        meaning = "breakpoints in memory work " + where + ", recognised by KVM's failure to emulate them";
+        break;
+      case TrapEffect::kNone: meaning = "the guest swallows it " + where + ": another mechanism is used there"; break;
+    }
+    return AbilityRow{key, text_of(effect), effect == TrapEffect::kDebugExit, meaning};
+  };
+  const auto flag = [&](std::string_view key, bool value, std::string with, std::string without) {
+    return AbilityRow{key, yes_no(value), value, value ? std::move(with) : std::move(without)};
+  };
+  std::vector<AbilityRow> rows;
+  rows.push_back(trap("int3-real-mode", host.int3_real, "in real mode"));
+  rows.push_back(trap("int3-kernel-mode", host.int3_kernel, "in long mode at CPL 0"));
+  rows.push_back(trap("int3-user-mode", host.int3_user, "in user mode"));
+  rows.push_back(trap("icebp-real-mode", host.icebp_real, "in real mode"));
+  rows.push_back(trap("icebp-kernel-mode", host.icebp_kernel, "in long mode at CPL 0"));
+  // On VT-x and SVM an icebp reaches the guest as #DB: that is as it should be.
+  rows[3].good = rows[4].good = true;
+  rows.push_back(flag("execute-debug-registers", host.execute_registers, "four breakpoints need no change of memory",
+                      "`hbreak` is refused; `break` plants in memory"));
+  rows.push_back(flag("execute-debug-registers-user", host.execute_registers_user, "also in user mode",
+                      "not in user mode: `hbreak` on a user address never hits"));
+  rows.push_back(flag("data-debug-registers", host.data_registers, "`watch` can use debug registers",
+                      "`watch` can't use debug registers: gdb is told so"));
+  rows.push_back(flag("single-step", host.step, "`stepi` works", "`stepi` does not work on this host"));
+  rows.push_back(flag("single-step-user", host.step_user, "also in user mode",
+                      "in user mode gdbvm steps by catching the guest's own #DB handler"));
+  rows.push_back(flag("block-interrupts", host.block_interrupts, "steps do not land in interrupt handlers",
+                      "a step may land in an interrupt handler"));
+  rows.push_back(flag("paging-32-bit", host.paging32, "32-bit paged guests run",
+                      "32-bit paged guests (PAE, too) do not run on this host"));
+  rows.push_back(flag("sync-regs", host.sync_regs, "reading registers at a stop is free",
+                      "reading registers costs two ioctls a stop"));
+  return rows;
+}
+
+}  // namespace vmm::kvm

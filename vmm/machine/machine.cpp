@@ -1,0 +1,101 @@
+#include "vmm/machine/machine.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <utility>
+
+#include "vmm/base/errors.hpp"
+#include "vmm/devices/absent.hpp"
+#include "vmm/devices/cmos.hpp"
+#include "vmm/devices/debug_console.hpp"
+#include "vmm/devices/debug_exit.hpp"
+#include "vmm/devices/i8042.hpp"
+#include "vmm/devices/power.hpp"
+#include "vmm/devices/reset_control.hpp"
+#include "vmm/memory/layout.hpp"
+
+namespace vmm {
+
+namespace {
+
+std::int64_t seconds_since_epoch() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+Cmos::MemorySize memory_size_of(const GuestMemory& memory) {
+  Cmos::MemorySize size{.below_4g = 0, .above_4g = 0};
+  for (const GuestMemory::Region& region : memory.regions()) {
+    if (!region.ram) continue;
+    if (region.base >= layout::kAbove4G) {
+      size.above_4g += region.size;
+    } else {
+      size.below_4g = region.base + region.size;
+    }
+  }
+  return size;
+}
+
+}  // namespace
+
+Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, StopSink sink,
+                 std::function<void()> console_room)
+    : memory_(config.memory_size),
+      vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit),
+      ports_(bus_lock_),
+      mmio_(bus_lock_) {
+  if (config.cpus > system.max_vcpus()) {
+    throw HostError(fmt::format("{} CPUs are too many: this host's KVM allows {}", config.cpus, system.max_vcpus()));
+  }
+  add_devices(console, std::move(console_room));
+  for (unsigned i = 0; i < config.cpus; ++i) {
+    vcpus_.push_back(std::make_unique<VcpuThread>(i, vm_, ports_, mmio_, sink));
+    initial_.push_back(vcpus_.back()->call([](kvm::Vcpu& vcpu) { return vcpu.state(); }));
+  }
+  initial_[0] = place_image(config.image, config.boot, memory_, initial_[0]);
+  vcpus_[0]->call([&](kvm::Vcpu& vcpu) { vcpu.set_state(initial_[0]); });
+}
+
+template <typename T, typename... Args>
+T& Machine::add_port_device(std::uint64_t base, std::uint64_t size, Args&&... args) {
+  auto device = std::make_unique<T>(std::forward<Args>(args)...);
+  T& reference = *device;
+  ports_.add(base, size, reference);
+  devices_.push_back(std::move(device));
+  return reference;
+}
+
+IrqLine Machine::irq_line(std::uint32_t gsi) {
+  return IrqLine([this, gsi](bool level) { vm_.set_irq(gsi, level); });
+}
+
+void Machine::add_devices(HostPort& console, std::function<void()> console_room) {
+  const RequestSink request = &VcpuThread::request_from_device;
+  serial_ = &add_port_device<Serial>(Serial::kCom1Port, Serial::kPorts, "serial line 1 (16550)", console,
+                                     irq_line(Serial::kCom1Irq), std::move(console_room));
+  add_port_device<DebugConsole>(DebugConsole::kPort, DebugConsole::kPorts, console);
+  add_port_device<DebugExit>(DebugExit::kPort, DebugExit::kPorts, request);
+  add_port_device<I8042>(I8042::kPort, I8042::kPorts, irq_line(I8042::kIrq), request);
+  add_port_device<Cmos>(Cmos::kPort, Cmos::kPorts, seconds_since_epoch, memory_size_of(memory_));
+  add_port_device<FastA20>(FastA20::kPort, FastA20::kPorts, request);
+  add_port_device<ResetControl>(ResetControl::kPort, ResetControl::kPorts, request);
+  for (const Power::Place& place : Power::kPlaces) add_port_device<Power>(place.port, Power::kPorts, place, request);
+  for (const AbsentRow& row : absent_ports()) add_port_device<Absent>(row.port, 1, row);
+}
+
+void Machine::serial_input(std::span<const std::byte> bytes) {
+  const std::lock_guard lock(bus_lock_);
+  serial_->receive(bytes);
+}
+
+bool Machine::serial_accepting() {
+  const std::lock_guard lock(bus_lock_);
+  return serial_->accepting();
+}
+
+void Machine::serial_host_ready() {
+  const std::lock_guard lock(bus_lock_);
+  serial_->host_ready();
+}
+
+}  // namespace vmm

@@ -1,0 +1,71 @@
+/// One virtual machine: owns memory, the VM of KVM, buses, devices and vCPU threads. Built whole from a MachineConfig with
+/// the image in place and every vCPU parked, or throws. A reset is a new Machine.
+///
+/// Members are destroyed in reverse order: the vCPU threads end first.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "vmm/devices/bus.hpp"
+#include "vmm/devices/device.hpp"
+#include "vmm/devices/serial.hpp"
+#include "vmm/kvm/system.hpp"
+#include "vmm/kvm/vm.hpp"
+#include "vmm/loader/boot_image.hpp"
+#include "vmm/machine/vcpu_thread.hpp"
+#include "vmm/memory/guest_memory.hpp"
+
+namespace vmm {
+
+struct MachineConfig {
+  std::uint64_t memory_size = 0;  ///< bytes
+  unsigned cpus = 1;
+  BootImage image;  ///< its bytes belong to the ImageFile that the caller keeps
+  BootOptions boot;
+};
+
+class Machine {
+ public:
+  /// `system`, `console` and the bytes behind `config` outlive it. `sink` hears of every vCPU's stop, on its thread;
+  /// `console_room` when the serial line takes input again (Bus lock held, vCPU thread).
+  Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, StopSink sink,
+          std::function<void()> console_room);
+
+  GuestMemory& memory() { return memory_; }
+  unsigned vcpu_count() const { return static_cast<unsigned>(vcpus_.size()); }
+  VcpuThread& vcpu(unsigned index) { return *vcpus_.at(index); }
+  /// Of a vCPU that has not run yet.
+  const CpuState& initial_state(unsigned index) const { return initial_.at(index); }
+
+  /// Host bytes for the serial line; call only while serial_accepting(). Thread: any.
+  void serial_input(std::span<const std::byte> bytes);
+  bool serial_accepting();
+  /// HostPort::ready() has become true again. Thread: any.
+  void serial_host_ready();
+
+  const Bus& ports() const { return ports_; }
+  const Bus& mmio() const { return mmio_; }
+
+ private:
+  void add_devices(HostPort& console, std::function<void()> console_room);
+  template <typename T, typename... Args>
+  T& add_port_device(std::uint64_t base, std::uint64_t size, Args&&... args);
+  IrqLine irq_line(std::uint32_t gsi);
+
+  GuestMemory memory_;
+  kvm::Vm vm_;
+  std::mutex bus_lock_;
+  Bus ports_;
+  Bus mmio_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  Serial* serial_ = nullptr;
+  std::vector<std::unique_ptr<VcpuThread>> vcpus_;
+  std::vector<CpuState> initial_;
+};
+
+}  // namespace vmm

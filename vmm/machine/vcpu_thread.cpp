@@ -1,0 +1,200 @@
+#include "vmm/machine/vcpu_thread.hpp"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <mutex>
+#include <string>
+
+#include "vmm/base/errors.hpp"
+
+namespace vmm {
+
+namespace {
+
+constexpr int kKickSignal = SIGUSR1;
+
+thread_local volatile std::uint8_t* t_immediate_exit = nullptr;
+thread_local std::optional<MachineRequest>* t_request = nullptr;
+
+/// A signal that arrives outside KVM_RUN would be lost without this line.
+void on_kick(int) {
+  if (t_immediate_exit != nullptr) *t_immediate_exit = 1;
+}
+
+void install_kick_handler() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction action {};
+    action.sa_handler = on_kick;
+    sigaction(kKickSignal, &action, nullptr);
+  });
+}
+
+/// Everything but the kick belongs to the I/O thread.
+void block_other_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  sigdelset(&all, kKickSignal);
+  for (int fatal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) sigdelset(&all, fatal);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+std::uint64_t load(std::span<const std::byte> bytes) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, bytes.data(), std::min(bytes.size(), sizeof value));
+  return value;
+}
+void store(std::span<std::byte> bytes, std::uint64_t value) {
+  std::memcpy(bytes.data(), &value, std::min(bytes.size(), sizeof value));
+}
+
+void serve(Bus& ports, const kvm::ExitIo& io) {
+  for (std::uint32_t i = 0; i < io.count; ++i) {
+    const auto element = io.data.subspan(std::size_t{i} * io.size, io.size);
+    if (io.in) {
+      store(element, ports.read(io.port, io.size));
+    } else {
+      ports.write(io.port, io.size, load(element));
+    }
+  }
+}
+
+void serve(Bus& mmio, const kvm::ExitMmio& access) {
+  const auto size = static_cast<unsigned>(access.data.size());
+  if (access.write) {
+    mmio.write(access.address, size, load(access.data));
+  } else {
+    store(access.data, mmio.read(access.address, size));
+  }
+}
+
+}  // namespace
+
+VcpuThread::VcpuThread(unsigned index, const kvm::Vm& vm, Bus& ports, Bus& mmio, StopSink sink)
+    : index_(index), ports_(ports), mmio_(mmio), sink_(std::move(sink)) {
+  install_kick_handler();
+  std::promise<void> started;
+  std::future<void> result = started.get_future();
+  thread_ = std::thread([this, &vm, started = std::move(started)]() mutable { body(vm, std::move(started)); });
+  try {
+    result.get();
+  } catch (...) {
+    thread_.join();
+    throw;
+  }
+}
+
+VcpuThread::~VcpuThread() {
+  mailbox_.post(QuitCommand{});
+  kick();
+  thread_.join();
+}
+
+void VcpuThread::kick() { pthread_kill(thread_.native_handle(), kKickSignal); }
+
+void VcpuThread::request_from_device(MachineRequest request) {
+  VMM_CHECK(t_request != nullptr);
+  *t_request = request;
+}
+
+void VcpuThread::body(const kvm::Vm& vm, std::promise<void> started) {
+  block_other_signals();
+  pthread_setname_np(pthread_self(), fmt::format("vcpu{}", index_).c_str());
+  tid_ = gettid();
+  std::optional<kvm::Vcpu> vcpu;
+  try {
+    vcpu.emplace(vm, index_);
+  } catch (...) {
+    started.set_exception(std::current_exception());
+    return;
+  }
+  t_immediate_exit = vcpu->immediate_exit_flag();
+  t_request = &request_;
+  started.set_value();
+  for (bool quit = false; !quit;) {
+    VcpuCommand command = mailbox_.wait();
+    std::visit(Overloaded{[&](RunOrder& order) { obey(*vcpu, order); },
+                          [](StopCommand) {},  // parked already: that stop has been reported
+                          [&](QuitCommand) { quit = true; },
+                          [&](TaskCommand& task) { task(*vcpu); }},
+               command);
+  }
+  t_immediate_exit = nullptr;
+}
+
+void VcpuThread::obey(kvm::Vcpu& vcpu, RunOrder& order) {
+  StopReport report{.vcpu = index_, .cause = Interrupted{}, .state = {}};
+  try {
+    if (order.state) vcpu.set_state(*order.state);
+    if (order.wake) vcpu.set_running();
+    if (order.exception) vcpu.inject_exception(*order.exception, std::nullopt);
+    vcpu.set_debug(order.debug);
+    report.cause = run_until_stop(vcpu);
+    report.state = vcpu.state();
+  } catch (const std::exception& error) {
+    report.cause = HostFault{error.what()};
+    if (order.state) report.state = *order.state;
+  }
+  sink_(std::move(report));
+}
+
+StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu) {
+  std::optional<StopCause> wanted;  // park with this once nothing is half done
+  for (;;) {
+    // The order of these three lines is the stop protocol: see mailbox.hpp.
+    vcpu.set_immediate_exit(false);
+    if (!wanted && mailbox_.stop_wanted()) wanted = Interrupted{};
+    if (wanted) vcpu.set_immediate_exit(true);
+    kvm::Exit exit = vcpu.run();
+    exits_[exit.index()].fetch_add(1, std::memory_order_relaxed);
+    const bool settled = std::holds_alternative<kvm::ExitInterrupted>(exit);
+    if (settled && wanted) return *wanted;
+    std::optional<StopCause> cause = handle(std::move(exit));
+    // A device's request outranks the step that ended with the same instruction; a trap outranks a mere stop request.
+    if (cause) return wanted && std::holds_alternative<MachineRequest>(*wanted) ? *wanted : *cause;
+    if (request_) wanted = *std::exchange(request_, std::nullopt);
+  }
+}
+
+std::optional<StopCause> VcpuThread::handle(kvm::Exit exit) {
+  using Result = std::optional<StopCause>;
+  return std::visit(
+      Overloaded{[&](kvm::ExitIo& io) -> Result {
+                   serve(ports_, io);
+                   return {};
+                 },
+                 [&](kvm::ExitMmio& access) -> Result {
+                   serve(mmio_, access);
+                   return {};
+                 },
+                 [](kvm::ExitDebug& debug) -> Result { return DebugTrap{debug.exception, debug.dr6}; },
+                 [](kvm::ExitInterrupted&) -> Result { return {}; },
+                 [](kvm::ExitHalt&) -> Result { return HostFault{"HLT left KVM although it has the interrupt chips"}; },
+                 [](kvm::ExitShutdown&) -> Result { return TripleFault{}; },
+                 [](kvm::ExitEmulationFailure& failure) -> Result { return EmulationFailure{std::move(failure.bytes)}; },
+                 [](kvm::ExitHostFault& fault) -> Result { return HostFault{std::move(fault.text)}; }},
+      exit);
+}
+
+bool VcpuThread::asleep_since_last_look() {
+  std::ifstream status(fmt::format("/proc/self/task/{}/status", tid_.load()));
+  bool asleep = false;
+  std::uint64_t switches = 0;
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("State:")) asleep = line.find('S') != std::string::npos && line.find("S (") != std::string::npos;
+    if (line.find("ctxt_switches:") != std::string::npos) switches += std::stoull(line.substr(line.find(':') + 1));
+  }
+  return std::exchange(last_switches_, switches) == switches && asleep;
+}
+
+}  // namespace vmm

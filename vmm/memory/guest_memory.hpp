@@ -1,0 +1,70 @@
+/// Guest-physical memory: the only way to guest bytes, and always bounds-checked.
+///
+/// Thread: any. The guest itself writes concurrently; a reader sees bytes, never a crash.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "vmm/base/mapping.hpp"
+
+namespace vmm {
+
+class GuestMemory {
+ public:
+  /// A contiguous piece of guest-physical memory that the host backs.
+  struct Region {
+    std::uint64_t base;  ///< guest-physical, page-aligned
+    std::uint64_t size;  ///< bytes, a multiple of 4 KiB
+    std::byte* host;
+    bool ram;  ///< usable RAM; false: text buffer, BIOS area
+  };
+
+  /// RAM as memory/layout.hpp says, `ram_size` rounded up to 4 KiB. Like QEMU's -m: RAM ends at address `ram_size`, the
+  /// holes below 1 MiB are cut out of it, and what is beyond 3 GiB moves to 4 GiB. Throws HostError when the size is
+  /// below layout::kMinRam or the host has not that much.
+  explicit GuestMemory(std::uint64_t ram_size);
+
+  std::span<const Region> regions() const { return regions_; }
+  /// What the constructor was asked for, rounded; the PC's holes included.
+  std::uint64_t ram_size() const { return ram_size_; }
+  /// One past the last RAM byte.
+  std::uint64_t ram_end() const;
+
+  /// Copies from `address` up to the first hole; returns how many bytes.
+  std::size_t read(std::uint64_t address, std::span<std::byte> out) const;
+  std::size_t write(std::uint64_t address, std::span<const std::byte> data);
+  /// All of [address, address + size) is backed, RAM or not; true for size 0.
+  bool contains(std::uint64_t address, std::uint64_t size) const;
+  /// Everything becomes zero. No vCPU may run.
+  void clear();
+
+  template <typename T>
+    requires std::is_trivially_copyable_v<T>
+  std::optional<T> load(std::uint64_t address) const {
+    std::array<std::byte, sizeof(T)> bytes{};
+    if (read(address, bytes) != bytes.size()) return std::nullopt;
+    T value;
+    std::memcpy(&value, bytes.data(), sizeof value);
+    return value;
+  }
+  template <typename T>
+    requires std::is_trivially_copyable_v<T>
+  bool store(std::uint64_t address, const T& value) {
+    if (!contains(address, sizeof value)) return false;
+    return write(address, std::as_bytes(std::span(&value, 1))) == sizeof value;
+  }
+
+ private:
+  std::uint64_t ram_size_;
+  std::vector<Mapping> mappings_;
+  std::vector<Region> regions_;  // sorted by base
+};
+
+}  // namespace vmm

@@ -1,0 +1,204 @@
+#include "vmm/options.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "vmm/base/errors.hpp"
+#include "vmm/console.hpp"
+#include "vmm/memory/layout.hpp"
+#include "vmm/version.hpp"
+
+namespace vmm {
+
+namespace {
+
+using OnTripleFault = DebuggerOptions::OnTripleFault;
+using OnDisconnect = DebuggerOptions::OnDisconnect;
+
+constexpr const char* kFooter = R"(Images (detected): multiboot 1, PVH and plain ELF32/ELF64 kernels, boot sectors and disk images (0x55AA);
+raw code with --format flat@ADDRESS.
+Exit status: 0 the guest powered off, or halted for ever with interrupts off; (value << 1) | 1 by port 0xf4;
+2 bad usage, image or host; 3 the guest crashed.
+`@FILE` among the arguments is replaced by the words in that file.)";
+
+/// Lets a value parser of ours speak through CLI11: its error becomes the option's.
+template <typename Parse>
+CLI::callback_t by(Parse parse) {
+  return [parse](const CLI::results_t& results) {
+    try {
+      parse(results.back());
+    } catch (const std::exception& error) {
+      throw CLI::ValidationError(error.what());
+    }
+    return true;
+  };
+}
+
+/// `128M`, `1G`, `65536K`; without a suffix MiB, as QEMU has it.
+std::uint64_t parse_size(const std::string& text) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  static const std::map<std::string, std::uint64_t> kUnits = {
+      {"", layout::kMiB}, {"K", layout::kKiB}, {"M", layout::kMiB}, {"G", layout::kGiB}};
+  std::string suffix(rest, end);
+  std::ranges::transform(suffix, suffix.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  const auto unit = kUnits.find(suffix);
+  constexpr std::uint64_t kMost = 1024 * layout::kGiB;
+  if (error != std::errc() || unit == kUnits.end() || number > kMost / unit->second) {
+    throw HostError(fmt::format("`{}` is not a memory size: write a number with K, M or G, such as 128M", text));
+  }
+  const std::uint64_t size = number * unit->second;
+  if (size < layout::kMinRam) throw HostError(fmt::format("{} is too little memory: at least 1M is needed", text));
+  return size;
+}
+
+void add_image(CLI::App& command, Options& options) {
+  command.add_option("IMAGE", options.run.image, "the guest image")->required();
+  command
+      .add_option("--format", by([&](const std::string& text) { options.run.format = parse_format(text); }),
+                  "overrule detection: flat@ADDRESS, boot-sector, multiboot, pvh, elf")
+      ->type_name("NAME");
+}
+
+void add_run_options(CLI::App& command, Options& options) {
+  RunOptions& run = options.run;
+  add_image(command, options);
+  run.memory_size = 128 * layout::kMiB;
+  command
+      .add_option("-m,--memory", by([&](const std::string& text) { run.memory_size = parse_size(text); }),
+                  "RAM with K, M or G [128M]")
+      ->type_name("SIZE");
+  command.add_option("-c,--cpus", run.cpus, "number of CPUs [1]")->type_name("N")->check(CLI::Range(1, 255));
+  run.gdb = *gdb::Endpoint::parse("tcp:127.0.0.1:1234");
+  command
+      .add_option("--gdb", by([&](const std::string& text) {
+                    auto endpoint = gdb::Endpoint::parse(text);
+                    if (!endpoint) throw HostError(endpoint.error());
+                    run.gdb = *endpoint;
+                  }),
+                  "where gdb may attach: tcp:HOST:PORT (port 0: any), unix:PATH, stdio, pty, tty:DEVICE, none "
+                  "[tcp:127.0.0.1:1234]")
+      ->type_name("ENDPOINT");
+  command.add_flag("--gdb-allow-remote", run.gdb_allow_remote, "allow a TCP endpoint that other machines can reach");
+  command.add_flag("-S,--wait", run.debugger.wait, "hold at the first instruction until the debugger says go");
+  command.add_option("--append", run.append, "kernel command line")->type_name("TEXT");
+  command.add_option("--initrd", run.initrd, "initial RAM disk (the first module)")->type_name("FILE");
+  command.add_option("--module", run.modules, "a boot module, with its arguments; repeatable")
+      ->type_name("'FILE [ARGS]'")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  run.serial = "stdio";
+  command
+      .add_option("--serial", by([&](const std::string& text) {
+                    parse_console(text);
+                    run.serial = text;
+                  }),
+                  "the guest's serial line and debug console: stdio, none, file:PATH, unix:PATH, pty [stdio]")
+      ->type_name("WHERE");
+  command.add_option("--symbols", run.symbols, "the file gdb takes symbols from [IMAGE, when it has them]")
+      ->type_name("FILE");
+  command
+      .add_option("--registers", by([&](const std::string& text) {
+                    static const std::map<std::string, std::optional<gdb::x86::Shape>> kShapes = {
+                        {"auto", std::nullopt}, {"x86-64", gdb::x86::Shape::kX86_64}, {"any", gdb::x86::Shape::kAny}};
+                    const auto found = kShapes.find(text);
+                    if (found == kShapes.end()) throw HostError("expected auto, x86-64 or any");
+                    run.registers = found->second;
+                  }),
+                  "what gdb is told of the registers: x86-64, or any, which adds eax…eip so that `set architecture "
+                  "i8086` and i386 work [auto: x86-64 for an ELF64 image]")
+      ->type_name("KIND");
+  const std::map<std::string, OnTripleFault> triple_faults = {
+      {"auto", OnTripleFault::kAuto}, {"stop", OnTripleFault::kStop}, {"exit", OnTripleFault::kExit}};
+  command.add_option("--on-triple-fault", run.debugger.on_triple_fault,
+                     "auto, stop or exit [auto: stop for an attached debugger, else print the registers and exit 3]")
+      ->type_name("WHAT")
+      ->transform(CLI::CheckedTransformer(triple_faults).description(""));
+  const std::map<std::string, OnDisconnect> disconnects = {
+      {"continue", OnDisconnect::kContinue}, {"stop", OnDisconnect::kStop}, {"exit", OnDisconnect::kExit}};
+  command.add_option("--on-disconnect", run.debugger.on_disconnect,
+                     "when the debugger's connection is lost: continue, stop or exit [continue]")
+      ->type_name("WHAT")
+      ->transform(CLI::CheckedTransformer(disconnects).description(""));
+  command.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off [warn]")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}).description(""));
+  command.add_option("--log-file", options.log_file, "log there instead of standard error")->type_name("FILE");
+  command.footer(kFooter);
+}
+
+std::vector<std::string> with_option_files(const std::vector<std::string>& arguments) {
+  std::vector<std::string> all;
+  for (const std::string& argument : arguments) {
+    if (argument.size() < 2 || argument[0] != '@') {
+      all.push_back(argument);
+      continue;
+    }
+    std::ifstream file(argument.substr(1));
+    if (!file) throw EarlyExit{2, fmt::format("gdbvm: cannot read the option file {}\n", argument.substr(1))};
+    for (std::string line; std::getline(file, line);) {
+      if (const auto first = line.find_first_not_of(" \t"); first == std::string::npos || line[first] == '#') continue;
+      for (std::string& word : CLI::detail::split_up(line)) all.push_back(std::move(word));
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+Options parse_options(std::vector<std::string> arguments) {
+  Options options;
+  options.log_level = "warn";
+  // What follows `--` is gdb's, to the letter.
+  const auto separator = std::ranges::find(arguments, "--");
+  if (separator != arguments.end()) options.run.gdb_arguments.assign(separator + 1, arguments.end());
+  const bool separated = separator != arguments.end();
+  arguments.erase(separator, arguments.end());
+  arguments = with_option_files(arguments);
+
+  CLI::App app("A KVM virtual machine monitor for debugging: stock gdb drives the VM from its first instruction.", "gdbvm");
+  app.set_version_flag("--version", fmt::format("gdbvm {}", kVersion));
+  app.require_subcommand(1);
+  app.footer("See `gdbvm COMMAND --help` and man gdbvm.");
+  CLI::App* run = app.add_subcommand("run", "run a guest, with a gdb server");
+  CLI::App* debug = app.add_subcommand("debug", "run a guest held at its first instruction, with gdb in this terminal; "
+                                                "arguments behind -- are gdb's");
+  CLI::App* host = app.add_subcommand("host", "show what this host's KVM can do");
+  CLI::App* image = app.add_subcommand("image", "show what the loader sees in an image");
+  add_run_options(*run, options);
+  add_run_options(*debug, options);
+  add_image(*image, options);
+  for (CLI::App* command : {host, image}) command->add_flag("--json", options.json, "machine-readable");
+
+  try {
+    std::ranges::reverse(arguments);  // CLI11 takes them from the back
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream text;
+    if (error.get_exit_code() == 0) {
+      app.exit(error, text, text);
+      throw EarlyExit{0, text.str()};
+    }
+    std::string message = error.what();
+    std::ranges::replace(message, '\n', ' ');
+    throw EarlyExit{2, fmt::format("gdbvm: {} (see gdbvm --help)\n", message)};
+  }
+  if (*run) options.command = Options::Command::kRun;
+  if (*debug) options.command = Options::Command::kDebug;
+  if (*host) options.command = Options::Command::kHost;
+  if (*image) options.command = Options::Command::kImage;
+  if (separated && options.command != Options::Command::kDebug) {
+    throw EarlyExit{2, "gdbvm: arguments behind `--` are for gdb, which only `gdbvm debug` starts\n"};
+  }
+  return options;
+}
+
+}  // namespace vmm
