@@ -13,3 +13,8 @@
 #define BOOST_ASIO_DISABLE_FENCED_BLOCK 1
 #endif
 #include <boost/asio.hpp>
+
+// g++ 12 inlines the allocation of a coroutine's frame but not its release, and takes them for a mismatch.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif

@@ -44,7 +44,8 @@ pid_t start_gdb(const std::vector<std::string>& arguments) {
   int error = 0;
   if (::read(reader.get(), &error, sizeof error) == static_cast<ssize_t>(sizeof error)) {
     ::waitpid(pid, nullptr, 0);
-    throw HostError(fmt::format("cannot start {}: {} (install gdb, or set GDB to its path)", program, std::strerror(error)));
+    throw HostError(
+        fmt::format("cannot start {}: {} (install gdb, or set GDB to its path)", program, std::strerror(error)));
   }
   return pid;
 }

@@ -13,7 +13,7 @@ namespace vmm {
 int host_command(bool json) {
   const kvm::System system;
   const kvm::HostAbilities abilities = kvm::probe(system);
-  struct utsname name {};
+  struct utsname name{};
   ::uname(&name);
   if (json) {
     nlohmann::ordered_json out;

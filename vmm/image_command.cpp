@@ -19,12 +19,9 @@ std::string access_of(const ImageSegment& segment) {
 }
 
 nlohmann::ordered_json json_of(const BootImage& image) {
-  nlohmann::ordered_json out{{"format", name_of(image.format)},
-                             {"entry", image.entry},
-                             {"entry_mode", name_of(image.entry_mode)},
-                             {"symbols", image.has_symbols},
-                             {"debug_info", image.has_debug_info},
-                             {"segments", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json out{{"format", name_of(image.format)},         {"entry", image.entry},
+                             {"entry_mode", name_of(image.entry_mode)}, {"symbols", image.has_symbols},
+                             {"debug_info", image.has_debug_info},      {"segments", nlohmann::ordered_json::array()}};
   for (const ImageSegment& segment : image.segments) {
     out["segments"].push_back({{"physical", segment.physical},
                                {"link", segment.link},
@@ -40,14 +37,15 @@ nlohmann::ordered_json json_of(const BootImage& image) {
 
 int image_command(const RunOptions& options, bool json) {
   const ImageFile file(options.image);
-  const BootImage image = parse_image(file.bytes(), options.format);
+  const BootImage image = parse_image(file, options.format);
   if (json) {
     fmt::print("{}\n", json_of(image).dump(2));
     return 0;
   }
   fmt::print("format   {}\nentry    {:#x} in {}\nsymbols  {}\n\n", name_of(image.format), image.entry,
              name_of(image.entry_mode), symbols_of(image));
-  fmt::print("{:>18} {:>18} {:>12} {:>12} {:>12}  access\n", "physical", "linked at", "file offset", "file size", "memory size");
+  fmt::print("{:>18} {:>18} {:>12} {:>12} {:>12}  access\n", "physical", "linked at", "file offset", "file size",
+             "memory size");
   for (const ImageSegment& segment : image.segments) {
     fmt::print("{:#18x} {:#18x} {:#12x} {:#12x} {:#12x}  {}\n", segment.physical, segment.link, segment.file_offset,
                segment.bytes.size(), segment.memory_size, access_of(segment));

@@ -22,7 +22,8 @@ namespace {
 using OnTripleFault = DebuggerOptions::OnTripleFault;
 using OnDisconnect = DebuggerOptions::OnDisconnect;
 
-constexpr const char* kFooter = R"(Images (detected): multiboot 1, PVH and plain ELF32/ELF64 kernels, boot sectors and disk images (0x55AA);
+constexpr const char* kFooter =
+    R"(Images (detected): multiboot 1, PVH and plain ELF32/ELF64 kernels, boot sectors and disk images (0x55AA);
 raw code with --format flat@ADDRESS.
 Exit status: 0 the guest powered off, or halted for ever with interrupts off; (value << 1) | 1 by port 0xf4;
 2 bad usage, image or host; 3 the guest crashed.
@@ -95,13 +96,13 @@ void add_run_options(CLI::App& command, Options& options) {
       ->type_name("'FILE [ARGS]'")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  run.serial = "stdio";
   command
       .add_option("--serial", by([&](const std::string& text) {
                     parse_console(text);
                     run.serial = text;
                   }),
-                  "the guest's serial line and debug console: stdio, none, file:PATH, unix:PATH, pty [stdio]")
+                  "the guest's serial line and debug console: stdio, none, file:PATH, unix:PATH, pty [stdio; none with "
+                  "--gdb stdio]")
       ->type_name("WHERE");
   command.add_option("--symbols", run.symbols, "the file gdb takes symbols from [IMAGE, when it has them]")
       ->type_name("FILE");
@@ -118,14 +119,16 @@ void add_run_options(CLI::App& command, Options& options) {
       ->type_name("KIND");
   const std::map<std::string, OnTripleFault> triple_faults = {
       {"auto", OnTripleFault::kAuto}, {"stop", OnTripleFault::kStop}, {"exit", OnTripleFault::kExit}};
-  command.add_option("--on-triple-fault", run.debugger.on_triple_fault,
-                     "auto, stop or exit [auto: stop for an attached debugger, else print the registers and exit 3]")
+  command
+      .add_option("--on-triple-fault", run.debugger.on_triple_fault,
+                  "auto, stop or exit [auto: stop for an attached debugger, else print the registers and exit 3]")
       ->type_name("WHAT")
       ->transform(CLI::CheckedTransformer(triple_faults).description(""));
   const std::map<std::string, OnDisconnect> disconnects = {
       {"continue", OnDisconnect::kContinue}, {"stop", OnDisconnect::kStop}, {"exit", OnDisconnect::kExit}};
-  command.add_option("--on-disconnect", run.debugger.on_disconnect,
-                     "when the debugger's connection is lost: continue, stop or exit [continue]")
+  command
+      .add_option("--on-disconnect", run.debugger.on_disconnect,
+                  "when the debugger's connection is lost: continue, stop or exit [continue]")
       ->type_name("WHAT")
       ->transform(CLI::CheckedTransformer(disconnects).description(""));
   command.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off [warn]")
@@ -164,13 +167,15 @@ Options parse_options(std::vector<std::string> arguments) {
   arguments.erase(separator, arguments.end());
   arguments = with_option_files(arguments);
 
-  CLI::App app("A KVM virtual machine monitor for debugging: stock gdb drives the VM from its first instruction.", "gdbvm");
+  CLI::App app("A KVM virtual machine monitor for debugging: stock gdb drives the VM from its first instruction.",
+               "gdbvm");
   app.set_version_flag("--version", fmt::format("gdbvm {}", kVersion));
   app.require_subcommand(1);
   app.footer("See `gdbvm COMMAND --help` and man gdbvm.");
   CLI::App* run = app.add_subcommand("run", "run a guest, with a gdb server");
-  CLI::App* debug = app.add_subcommand("debug", "run a guest held at its first instruction, with gdb in this terminal; "
-                                                "arguments behind -- are gdb's");
+  CLI::App* debug = app.add_subcommand("debug",
+                                       "run a guest held at its first instruction, with gdb in this terminal; "
+                                       "arguments behind -- are gdb's");
   CLI::App* host = app.add_subcommand("host", "show what this host's KVM can do");
   CLI::App* image = app.add_subcommand("image", "show what the loader sees in an image");
   add_run_options(*run, options);
@@ -195,6 +200,12 @@ Options parse_options(std::vector<std::string> arguments) {
   if (*debug) options.command = Options::Command::kDebug;
   if (*host) options.command = Options::Command::kHost;
   if (*image) options.command = Options::Command::kImage;
+  const bool gdb_has_stdio = options.run.gdb.kind == gdb::Endpoint::Kind::kStdio;
+  if (options.run.serial.empty()) options.run.serial = gdb_has_stdio ? "none" : "stdio";
+  if (gdb_has_stdio && options.run.serial == "stdio") {
+    throw EarlyExit{2,
+                    "gdbvm: --gdb and --serial cannot both have standard input and output: give one another place\n"};
+  }
   if (separated && options.command != Options::Command::kDebug) {
     throw EarlyExit{2, "gdbvm: arguments behind `--` are for gdb, which only `gdbvm debug` starts\n"};
   }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <list>
 #include <optional>
@@ -32,7 +33,7 @@ class Files {
   explicit Files(const RunOptions& options) : image_(options.image) {
     config_.memory_size = options.memory_size;
     config_.cpus = options.cpus;
-    config_.image = parse_image(image_.bytes(), options.format);
+    config_.image = parse_image(image_, options.format);
     config_.boot.command_line = options.append;
     config_.boot.image_name = options.image;
     if (!options.initrd.empty()) add_module(options.initrd, options.initrd);
@@ -78,11 +79,22 @@ class PrivateFolder {
   std::filesystem::path path_;
 };
 
+bool is_elf64(const std::string& path) {
+  std::array<char, 5> identification{};
+  std::ifstream(path, std::ios::binary).read(identification.data(), identification.size());
+  return std::string_view(identification.data(), identification.size()) ==
+         "\x7f"
+         "ELF\x02";
+}
+
 std::vector<std::string> gdb_arguments(const RunOptions& options, const BootImage& image, const std::string& socket) {
   std::vector<std::string> arguments{"-q"};
-  // Before it connects, so that the first disassembly is right.
-  if (image.entry_mode == EntryMode::kReal16) arguments.insert(arguments.end(), {"-iex", "set architecture i8086"});
   const std::string symbols = !options.symbols.empty() ? options.symbols : image.elf ? options.image : "";
+  // Before it connects, so that the first disassembly is right. Symbols of an ELF64 file work in its own architecture
+  // only.
+  if (image.entry_mode == EntryMode::kReal16 && !is_elf64(symbols)) {
+    arguments.insert(arguments.end(), {"-iex", "set architecture i8086"});
+  }
   if (!symbols.empty()) arguments.push_back(symbols);
   arguments.insert(arguments.end(), {"-ex", "target remote " + socket});
   arguments.insert(arguments.end(), options.gdb_arguments.begin(), options.gdb_arguments.end());
@@ -100,7 +112,11 @@ class Run {
         debugger_(host(), hints_of(files_.config().image), debugger_options(with_gdb)),
         ticker_(io_),
         signals_(io_) {
-    if (with_gdb) folder_.emplace();
+    if (with_gdb) {
+      folder_.emplace();
+    } else {
+      end_on_signals();  // before anything is announced, as what reads that may end us at once
+    }
     server_.emplace(io_, endpoint(), debugger_, gdb::Server::Options{[this](auto event) { on_server_event(event); }});
     console_.start({.accepting = [this] { return debugger_.machine().serial_accepting(); },
                     .on_input = [this](auto bytes) { debugger_.machine().serial_input(bytes); },
@@ -108,16 +124,7 @@ class Run {
                     .on_quit = [this] { end(0); }});
     announce();
     tick();
-    if (with_gdb) {
-      start_gdb_here();
-    } else {
-      for (int signal : {SIGINT, SIGTERM, SIGHUP}) signals_.add(signal);
-      signals_.async_wait([this](auto error, int signal) {
-        if (error) return;
-        exit_code_ = 128 + signal;
-        io_.stop();
-      });
-    }
+    if (with_gdb) start_gdb_here();
   }
 
   int run() {
@@ -142,8 +149,7 @@ class Run {
   DebuggerOptions debugger_options(bool with_gdb) const {
     DebuggerOptions chosen = options_.debugger;
     chosen.wait = chosen.wait || with_gdb;
-    const auto by_image =
-        files_.config().image.elf64 ? gdb::x86::Shape::kX86_64 : gdb::x86::Shape::kAny;
+    const auto by_image = files_.config().image.elf64 ? gdb::x86::Shape::kX86_64 : gdb::x86::Shape::kAny;
     chosen.registers = options_.registers.value_or(by_image);
     return chosen;
   }
@@ -152,13 +158,15 @@ class Run {
     if (folder_) return {.kind = gdb::Endpoint::Kind::kUnix, .address = folder_->file("gdb"), .port = 0};
     if (options_.gdb.is_loopback()) return options_.gdb;
     if (!options_.gdb_allow_remote) {
-      throw HostError(fmt::format("{} can be reached by other machines, and whoever attaches has full power over the guest: "
-                                  "use a loopback address, or add --gdb-allow-remote",
-                                  options_.gdb.text()));
+      throw HostError(
+          fmt::format("{} can be reached by other machines, and whoever attaches has full power over the guest: "
+                      "use a loopback address, or add --gdb-allow-remote",
+                      options_.gdb.text()));
     }
-    std::fputs(fmt::format("gdbvm: warning: anyone who can reach {} has full power over the guest\n", options_.gdb.text())
-                   .c_str(),
-               stderr);
+    std::fputs(
+        fmt::format("gdbvm: warning: anyone who can reach {} has full power over the guest\n", options_.gdb.text())
+            .c_str(),
+        stderr);
     return options_.gdb;
   }
 
@@ -175,6 +183,15 @@ class Run {
     ticker_.expires_after(debugger_.tick());
     ticker_.async_wait([this](auto error) {
       if (!error) tick();
+    });
+  }
+
+  void end_on_signals() {
+    for (int signal : {SIGINT, SIGTERM, SIGHUP}) signals_.add(signal);
+    signals_.async_wait([this](auto error, int signal) {
+      if (error) return;
+      exit_code_ = 128 + signal;
+      io_.stop();
     });
   }
 

@@ -30,11 +30,11 @@ struct __attribute__((packed)) task_state_segment {
 
 enum { kInterruptGate = 0x8e, kOpenToUser = 0x60 };
 
-extern const char trap_stubs[VECTOR_COUNT][16];
+extern const char trap_stubs[VECTOR_COUNT + 1][16]; /* the last: USER_INTERRUPT */
 
 static struct task_state_segment task_state = {.io_map = sizeof(struct task_state_segment)};
 static uint8_t double_fault_stack[4096] __attribute__((aligned(16)));
-static struct gate interrupt_table[VECTOR_COUNT];
+static struct gate interrupt_table[USER_INTERRUPT + 1];
 static uint64_t descriptor_table[] = {
     0,
     0x00af9b000000ffff, /* kernel code */
@@ -72,18 +72,22 @@ static void load_task_state(void) {
   __asm__ volatile("ltr %w0" : : "r"(TASK_STATE));
 }
 
+static void set_gate(unsigned vector, const char* stub) {
+  const uint64_t address = (uint64_t)stub;
+  const bool open_to_user = vector == BREAKPOINT || vector == USER_INTERRUPT;
+  interrupt_table[vector] = (struct gate){
+      .offset_low = (uint16_t)address,
+      .selector = KERNEL_CODE,
+      .stack_index = vector == DOUBLE_FAULT ? 1 : 0,
+      .type = open_to_user ? kInterruptGate | kOpenToUser : kInterruptGate,
+      .offset_middle = (uint16_t)(address >> 16),
+      .offset_high = (uint32_t)(address >> 32),
+  };
+}
+
 static void load_interrupt_table(void) {
-  for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-    const uint64_t stub = (uint64_t)trap_stubs[vector];
-    interrupt_table[vector] = (struct gate){
-        .offset_low = (uint16_t)stub,
-        .selector = KERNEL_CODE,
-        .stack_index = vector == DOUBLE_FAULT ? 1 : 0,
-        .type = vector == BREAKPOINT ? kInterruptGate | kOpenToUser : kInterruptGate,
-        .offset_middle = (uint16_t)(stub >> 16),
-        .offset_high = (uint32_t)(stub >> 32),
-    };
-  }
+  for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) set_gate(vector, trap_stubs[vector]);
+  set_gate(USER_INTERRUPT, trap_stubs[VECTOR_COUNT]);
   const struct table_pointer pointer = {sizeof interrupt_table - 1, interrupt_table};
   __asm__ volatile("lidt %0" : : "m"(pointer));
 }

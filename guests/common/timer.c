@@ -1,5 +1,7 @@
+#include "common/timer.h"
+
 #include "common/io.h"
-#include "common/traps.h"
+#include "common/vectors.h"
 
 enum { kMaster = 0x20, kSlave = 0xa0, kEndOfInterrupt = 0x20, kPit = 0x40, kPitHertz = 1193182 };
 

@@ -18,7 +18,7 @@
   .globl trap_\vector
   .type trap_\vector, @function
 trap_\vector:
-  .if (0x27d00 >> \vector) & 1 /* 8, 10 to 14 and 17 come with an error code */
+  .if \vector < 32 && (0x27d00 >> (\vector & 31)) & 1 /* 8, 10 to 14 and 17 come with an error code */
   trap_frame_information 8
   .else
   trap_frame_information 0
@@ -53,6 +53,7 @@ trap_stubs:
   .irp vector, 32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47
   trap_stub \vector
   .endr
+  trap_stub 128
 
   .globl trap_common
   .type trap_common, @function

@@ -4,23 +4,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/timer.h"
+#include "common/vectors.h"
+
 enum selector {
   KERNEL_CODE = 0x08,
   KERNEL_DATA = 0x10,
   USER_DATA = 0x18 | 3,
   USER_CODE = 0x20 | 3,
   TASK_STATE = 0x28,
-};
-
-enum vector {
-  DIVIDE_ERROR = 0,
-  BREAKPOINT = 3,
-  INVALID_OPCODE = 6,
-  DOUBLE_FAULT = 8,
-  PAGE_FAULT = 14,
-  EXCEPTION_COUNT = 32,
-  TIMER_INTERRUPT = 32, /* the PICs' sixteen lines follow the exceptions */
-  VECTOR_COUNT = 48,
 };
 
 /* The interrupted state, as traps.S pushes it. */
@@ -48,7 +40,3 @@ void set_kernel_stack(void* top);
 _Noreturn void enter_user_mode(void (*code)(void), void* stack_top, uint64_t rflags);
 /* What every exception and interrupt calls, interrupts off. The guest defines it. */
 void handle_trap(struct trap_frame* frame);
-
-/* PICs to vectors 32–47 with only the timer's line open; the PIT at `hertz`. Interrupts stay off in RFLAGS. */
-void timer_init(unsigned hertz);
-void end_of_timer_interrupt(void);

@@ -56,6 +56,8 @@ normalized:
   cld
   movw $greeting, %si
   call print_string
+  movw $debug_greeting, %si
+  call print_debug
 
   .globl countdown_loop
 countdown_loop:
@@ -114,9 +116,19 @@ string_done:
   ret
 end_function print_string
 
-/* Sends AL to both consoles. Clobbers AH, DX. */
-function put_char
+/* Sends the string at SI to the debug console, which is always ready. Clobbers AL, SI. */
+function print_debug
+  lodsb
+  testb %al, %al
+  jz debug_done
   outb %al, $DEBUG_CONSOLE
+  jmp print_debug
+debug_done:
+  ret
+end_function print_debug
+
+/* Sends AL to the UART. Clobbers AH, DX. */
+function put_char
   movb %al, %ah
   movw $UART + 5, %dx
 uart_busy:
@@ -141,8 +153,11 @@ variable countdown
   .word 12
   .size countdown, 2
 variable greeting
-  .asciz "Hello from 16-bit real mode!\r\n"
+  .asciz "Hello from 16-bit real mode, by the UART\r\n"
   .size greeting, . - greeting
+variable debug_greeting
+  .asciz "and by port 0xe9.\r\n"
+  .size debug_greeting, . - debug_greeting
 variable farewell
   .asciz "lift-off\r\n"
   .size farewell, . - farewell

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/paging.h"
 #include "common/traps.h"
 
 /* main.c: what the command line asks for. */
@@ -15,17 +16,6 @@ struct options {
   bool want_triple_fault;
 };
 extern struct options options;
-
-/* paging.c */
-enum page_flags { PAGE_PRESENT = 1, PAGE_WRITABLE = 2, PAGE_USER = 4 };
-enum { PAGE_SIZE = 4096 };
-/* The first 1 GiB of physical memory, as the kernel sees it. */
-static inline void* from_physical(uint64_t physical) { return (void*)(KERNEL_BASE + physical); }
-/* Gives the user half to user mode: from now on nothing is mapped at low addresses but what map_page puts there. */
-void paging_init(void);
-void map_page(uint64_t address, uint64_t physical, enum page_flags flags);
-/* A zeroed page; its physical address. */
-uint64_t allocate_page(void);
 
 /* timer.c */
 extern volatile uint64_t ticks;

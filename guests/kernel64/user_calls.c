@@ -3,25 +3,21 @@
 #include "kernel64/sched.h"
 #include "kernel64/user_abi.h"
 
-extern char user_text_physical[], user_data_physical[];
 extern uint8_t user_stack[2048];
 void user_main(void);
 
-enum { kUdLength = 2, kUserPages = 0x400000, kInterruptsOn = 0x202 };
+enum { kUdLength = 2, kInterruptsOn = 0x202 };
 
 volatile uint64_t user_calls;
 volatile uint64_t pages_on_demand;
 
 void run_user_program(void) {
-  map_page(kUserPages, (uint64_t)user_text_physical, PAGE_USER);
-  map_page(kUserPages + PAGE_SIZE, (uint64_t)user_data_physical, PAGE_USER | PAGE_WRITABLE);
+  map_user_program();
   __asm__ volatile("cli");
   enter_user_mode(user_main, user_stack + sizeof user_stack, kInterruptsOn);
 }
 
-static bool in_user_pages(uint64_t address) { return address >= kUserPages && address < kUserPages + PAGE_SIZE; }
-
-static void say(uint64_t text) { print("user: %s\n", in_user_pages(text) ? (const char*)text : "(a bad address)"); }
+static void say(uint64_t text) { print("user: %s\n", in_user_text(text) ? (const char*)text : "(a bad address)"); }
 
 void handle_user_call(struct trap_frame* frame) {
   user_calls = user_calls + 1;

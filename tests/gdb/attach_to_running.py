@@ -4,7 +4,6 @@
 # gdbvm: local
 # A debugger that comes to a running guest stops it where it is; the console has shown its life before.
 wait_for(lambda: "[  1" in serial(), "the guest's second status line")
-_before = serial()
 connect()
 check(value("ticks") > 0, "no ticks")
 check(pc() >> 32 == 0xFFFFFFFF or value("$cs") & 3 == 3, f"stopped at {pc():#x}")

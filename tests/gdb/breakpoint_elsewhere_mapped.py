@@ -1,10 +1,11 @@
 # gdbvm: image bench64
 # gdbvm: append calls
-# bench64 is mapped at 0 and at 0xffffffff80000000: a breakpoint at the other name of running code is silent, and harmless.
+# bench64 is mapped at 0 and at 0xffffffff80000000: a breakpoint at the other name of running code is
+# silent, and harmless.
 connect()
 stop_at("bench_hit")
 other = pc() + 0xFFFFFFFF80000000
-occupy_debug_registers([0x200000 + at for at in range(4)])
+occupy_debug_registers(range(0x200000, 0x200004))
 execute(f"break *{other:#x}")
 before = value("counter")
 for _ in range(3):

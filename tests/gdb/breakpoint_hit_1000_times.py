@@ -1,6 +1,7 @@
 # gdbvm: image bench64
 # gdbvm: append calls
-# A breakpoint in a function that is called with 0, 1, 2, …: not one call is missed or told twice, by whichever mechanism.
+# A breakpoint in a function that is called with 0, 1, 2, …: not one call is missed or told twice, by whichever
+# mechanism.
 connect()
 stop_at("bench_hit")
 here = pc()
@@ -19,5 +20,5 @@ def hit_1000_times():
 
 
 hit_1000_times()
-occupy_debug_registers([0x200000 + at for at in range(4)])
+occupy_debug_registers(range(0x200000, 0x200004))
 matches(hit_1000_times(), "^byte")

@@ -5,7 +5,7 @@
 # An int3 of the guest's own goes to the guest, also while breakpoints are planted in memory around it.
 connect()
 stop_at("kernel_main")
-occupy_debug_registers([0xFFFFFFFF90000000 + at for at in range(4)])
+occupy_debug_registers(range(0xFFFFFFFF90000000, 0xFFFFFFFF90000004))
 execute("break print_status")
 status = gdb.breakpoints()[-1].number
 execute("break run_own_breakpoint")

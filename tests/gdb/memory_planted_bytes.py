@@ -4,7 +4,7 @@
 # Breakpoints that live in memory do not show in it: neither while they are inserted nor after the run.
 connect()
 stop_at("kernel_main")
-occupy_debug_registers([0xFFFFFFFF90000000 + at for at in range(4)])
+occupy_debug_registers(range(0xFFFFFFFF90000000, 0xFFFFFFFF90000004))
 places = [value(f"(unsigned long)&{name}") for name in ("schedule", "timer_tick", "inventory_audit", "count_once")]
 before = [peek(place, 16) for place in places]
 execute("set breakpoint always-inserted on")
@@ -24,7 +24,8 @@ equal(packet("Qqemu.PhyMemMode:1"), "OK")
 equal(packet(f"m{physical:x},10"), before[0].hex(), "physical bytes")
 equal(packet("Qqemu.PhyMemMode:0"), "OK")
 
-# What gdb writes over a breakpoint stays when the breakpoint goes: the function returns at once, the counter stands still.
+# What gdb writes over a breakpoint stays when the breakpoint goes: the function returns at once, the
+# counter stands still.
 counter = value("counter")
 once = value("(unsigned long)&count_once")
 poke(once, "c3")

@@ -1,7 +1,8 @@
 # gdbvm: image kernel64
 # gdbvm: append ticks=5
 # gdbvm: expect-exit 0
-# One description for all modes: from unpaged 32-bit code into long mode by single steps, with all registers read at each.
+# One description for all modes: from unpaged 32-bit code into long mode by single steps, with all registers read
+# at each.
 connect()
 equal(function(), "pvh_entry")
 equal(value("$cr0") >> 31, 0, "CR0.PG at the entry")

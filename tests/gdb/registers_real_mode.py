@@ -1,12 +1,13 @@
 # gdbvm: image hello16
 # gdbvm: args --on-disconnect stop
 # gdbvm: expect-exit 0
-# gdbvm: expect-serial lliifftt--ooffff
+# gdbvm: expect-serial lift-off
 # Real mode without symbols: `set architecture i8086` works before and after `target remote`; addresses are linear.
 
 
 def look():
-    matches(execute("x/4i $pc"), r"=> 0x7c00:\s+ljmp +\$0x0?,\$0x7c05\n +0x7c05:\s+xor +%ax,%ax\n +0x7c07:\s+mov +%ax,%ds")
+    code = r"=> 0x7c00:\s+ljmp +\$0x0?,\$0x7c05\n +0x7c05:\s+xor +%ax,%ax\n +0x7c07:\s+mov +%ax,%ds"
+    matches(execute("x/4i $pc"), code)
     equal(pc(), 0x7C00, "pc")
     matches(execute("info registers"), r"cs +0x")
 

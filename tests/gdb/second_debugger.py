@@ -9,8 +9,8 @@ stop_at("spin")
 
 def second_gdb():
     command = ["gdb", "-nx", "-nh", "-batch", "-ex", f"target remote {ENDPOINT}"]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=60).stdout
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.run(command, **pipes, text=True, timeout=60).stdout
 
 
 matches(second_gdb(), "another debugger is attached")

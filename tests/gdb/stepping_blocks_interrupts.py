@@ -1,7 +1,8 @@
 # gdbvm: image kernel64
 # gdbvm: append forever
 # gdbvm: requires block-interrupts=yes
-# While the timer ticks, single steps stay in the task they step; the monitor can change that, and the guest takes no harm.
+# While the timer ticks, single steps stay in the task they step; the monitor can change that, and the guest takes
+# no harm.
 connect()
 stop_at("inventory_audit")
 

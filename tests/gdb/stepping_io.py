@@ -3,7 +3,7 @@
 # A step over port I/O, string instructions too, ends with the access made and the registers changed.
 connect()
 execute("set architecture i8086")
-GREETING, BUFFER = 0x7C74, 0x9000
+TEXT, BUFFER = 0x8100, 0x9000
 
 
 def step_until(end):
@@ -16,12 +16,13 @@ def step_until(end):
 for address in (0x7C07, 0x7C09, 0x7C0B, 0x7C0D):  # up to where the segments are loaded
     execute(f"until *{address:#x}")
 
-# rep outsb: five characters of the greeting to the debug console
+# rep outsb: five characters to the debug console
+poke(TEXT, b"Hello".hex())
 poke(0x8000, "f36e")
-for name, number in (("pc", 0x8000), ("esi", GREETING), ("ecx", 5), ("edx", 0xE9)):
+for name, number in (("pc", 0x8000), ("esi", TEXT), ("ecx", 5), ("edx", 0xE9)):
     execute(f"set ${name} = {number}")
 step_until(0x8002)
-equal(value("$esi") & 0xFFFF, GREETING + 5, "si")
+equal(value("$esi") & 0xFFFF, TEXT + 5, "si")
 equal(value("$ecx") & 0xFFFF, 0, "cx")
 
 # in al, dx of the line status; rep insb of the same

@@ -1,7 +1,8 @@
 # gdbvm: image kernel64
 # gdbvm: append triple
 # gdbvm: expect-exit 3
-# A triple fault stops in gdb, with a line that says what happened, and registers as they were; without gdb it is a crash.
+# A triple fault stops in gdb, with a line that says what happened, and registers as they were; without gdb it is a
+# crash.
 connect()
 matches(signalled("continue", "SIGSEGV"), r"triple fault at 0xffffffff80[0-9a-f]+ .*IDT base")
 equal(function(), "triple_fault")

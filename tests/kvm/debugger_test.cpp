@@ -146,6 +146,19 @@ TEST_CASE("attach to a running guest, interrupt, detach, again and again", "[deb
   }
 }
 
+TEST_CASE("while the guest runs: vCont;t stops it, another resume and the monitor are refused", "[debugger]") {
+  Bench bench(kCount);
+  bench.debugger.attach(bench);
+  bench.next();
+  REQUIRE(bench.debugger.resume({.actions = {{}}}));
+  REQUIRE_FALSE(bench.debugger.resume({.actions = {{}}}));
+  REQUIRE_FALSE(bench.debugger.monitor()->command("info registers"));
+  REQUIRE_FALSE(bench.debugger.monitor()->command("reset"));
+  REQUIRE(bench.debugger.monitor()->command("help"));
+  REQUIRE(bench.debugger.resume({.actions = {{.verb = gdb::ResumePlan::Verb::kStop, .signal = {}, .thread = {}}}}));
+  REQUIRE(bench.next().signal == gdb::Signal::kNone);
+}
+
 TEST_CASE("a connection lost while the guest runs: its breakpoints go, the guest stays", "[debugger]") {
   Bench bench(kCount);
   bench.debugger.attach(bench);

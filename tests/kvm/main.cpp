@@ -1,9 +1,8 @@
 // Without /dev/kvm every test here is skipped, with the reason, and never passes by accident.
-#define CATCH_CONFIG_RUNNER
-#include <catch2/catch.hpp>
 #include <cstdio>
 #include <exception>
 
+#include "tests/support/run_tests.hpp"
 #include "vmm/kvm/system.hpp"
 
 int main(int argc, char** argv) {
@@ -13,5 +12,5 @@ int main(int argc, char** argv) {
     std::printf("SKIPPED: %s\n", error.what());
     return 77;
   }
-  return Catch::Session().run(argc, argv);
+  return run_tests(argc, argv);
 }

@@ -1,7 +1,7 @@
 # Tests on this host's /dev/kvm, without gdb: one program, one CTest entry per tag. 77: skipped, the reason is printed.
 file(GLOB kvm_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cpp)
 add_executable(kvm_tests ${kvm_sources})
-target_link_libraries(kvm_tests PRIVATE gdbvm_options Catch2::Catch2 vmm_debug)
+target_link_libraries(kvm_tests PRIVATE gdbvm_options catch_runner vmm_debug)
 foreach(tag probes vcpu_thread machine debugger)
   add_test(NAME kvm.${tag} COMMAND kvm_tests "[${tag}]" --warn NoTests)
   set_tests_properties(kvm.${tag} PROPERTIES LABELS kvm SKIP_RETURN_CODE 77 TIMEOUT 300)

@@ -24,8 +24,8 @@ bool is_watch(const gdb::BreakpointSpec& spec) { return spec.type >= BreakpointT
 /// The debug registers that cover a watched object: naturally aligned pieces of 1, 2, 4 or 8 bytes (SDM 3B 18.2.5).
 std::vector<kvm::DebugRegister> pieces_of(const gdb::BreakpointSpec& spec) {
   // The CPU has no read-only watch: kAccess serves, and reports writes as well.
-  const auto kind = spec.type == BreakpointType::kWriteWatch ? kvm::DebugRegister::Kind::kWrite
-                                                             : kvm::DebugRegister::Kind::kAccess;
+  const auto kind =
+      spec.type == BreakpointType::kWriteWatch ? kvm::DebugRegister::Kind::kWrite : kvm::DebugRegister::Kind::kAccess;
   std::vector<kvm::DebugRegister> pieces;
   std::uint64_t address = spec.address;
   for (std::uint64_t left = std::min<std::uint64_t>(spec.kind, 64); left > 0;) {
@@ -64,7 +64,8 @@ gdb::Result<void> Breakpoints::insert(const gdb::BreakpointSpec& spec) {
   } else if (is_watch(spec)) {
     if (!host().data_registers) return gdb::fail("this host's KVM never fires data watchpoints (see `gdbvm host`)");
     if (spec.kind == 0 || spec.kind > 32) {
-      return gdb::fail(fmt::format("a watchpoint of {} bytes does not fit in debug registers (32 bytes at most)", spec.kind));
+      return gdb::fail(
+          fmt::format("a watchpoint of {} bytes does not fit in debug registers (32 bytes at most)", spec.kind));
     }
     registers = pieces_of(spec).size();
   }
@@ -95,16 +96,18 @@ std::optional<Breakpoints::Place> Breakpoints::place_of(std::uint64_t linear,
   const bool moves = hint != hints_.end() && hint->link != hint->physical;
   for (const CpuState* state : states) {
     const bool paged = (state->cr0 & kCr0Pg) != 0;
+    // The walker wraps like a CPU outside long mode; such an address is one of a mode still to come.
+    if (linear > 0xffffffff && (state->efer & kEferLma) == 0) continue;
     const auto found = walk(*state, *memory_, linear);
     if (!found || !memory_->contains(found->physical, 1)) continue;
-    // Early code runs unpaged or identity-mapped; a symbol's address means what the image says, not the byte found there.
+    // Early code runs unpaged or identity-mapped; a symbol's address means what the image says, not the byte found
+    // there.
     if (moves && found->physical == linear) continue;
     return Place{.physical = found->physical, .user = paged && found->user, .promised = false, .paged = paged};
   }
   if (!moves) return std::nullopt;
   const bool lower_half = (linear >> 63) == 0;
-  return Place{
-      .physical = hint->physical + (linear - hint->link), .user = lower_half, .promised = true, .paged = true};
+  return Place{.physical = hint->physical + (linear - hint->link), .user = lower_half, .promised = true, .paged = true};
 }
 
 std::optional<std::byte> Breakpoints::trap_for(const Place& place) const {
@@ -159,11 +162,14 @@ void Breakpoints::arm(std::span<const CpuState* const> states) {
     }
   }
   // In user mode such a host shows a trap only at the guest's own handler, which takes a register to watch.
-  const bool hook_wanted = host().int3_user == TrapEffect::kNone &&
-                           std::ranges::any_of(software, [](const Candidate& row) { return row.place && row.place->user; });
+  const bool hook_wanted =
+      host().int3_user == TrapEffect::kNone &&
+      std::ranges::any_of(software, [](const Candidate& row) { return row.place && row.place->user; });
   const std::size_t most = kRegisters - (hook_wanted ? 1 : 0);
   // Registers go first to what has no place in memory at all, then to what has only a promised one.
-  const auto urgency = [](const Candidate& candidate) { return !candidate.place ? 0 : candidate.place->promised ? 1 : 2; };
+  const auto urgency = [](const Candidate& candidate) {
+    return !candidate.place ? 0 : candidate.place->promised ? 1 : 2;
+  };
   std::ranges::stable_sort(software, {}, urgency);
   for (const auto& [row, place] : software) {
     const bool register_fires = host().execute_registers && (!place || !place->user || host().execute_registers_user);
@@ -195,11 +201,11 @@ bool Breakpoints::any_in_memory() const {
 
 bool Breakpoints::needs_another_look() const {
   return armed_ && std::ranges::any_of(rows_, [&](const Breakpoint& row) {
-    if (row.mechanism != Mechanism::kMemory) return row.mechanism == Mechanism::kWaiting;
-    std::byte present{};
-    memory_->read(row.physical, std::span(&present, 1));
-    return row.promised || present != row.trap;
-  });
+           if (row.mechanism != Mechanism::kMemory) return row.mechanism == Mechanism::kWaiting;
+           std::byte present{};
+           memory_->read(row.physical, std::span(&present, 1));
+           return row.promised || present != row.trap;
+         });
 }
 
 const Breakpoint* Breakpoints::at(std::uint64_t linear) const {
@@ -209,9 +215,8 @@ const Breakpoint* Breakpoints::at(std::uint64_t linear) const {
 }
 
 const Breakpoint* Breakpoints::planted_at(std::uint64_t physical) const {
-  const auto found = std::ranges::find_if(rows_, [&](const Breakpoint& row) {
-    return row.mechanism == Mechanism::kMemory && row.physical == physical;
-  });
+  const auto found = std::ranges::find_if(
+      rows_, [&](const Breakpoint& row) { return row.mechanism == Mechanism::kMemory && row.physical == physical; });
   return found == rows_.end() ? nullptr : &*found;
 }
 

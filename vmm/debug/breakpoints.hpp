@@ -1,9 +1,11 @@
 /// The user's breakpoints and watchpoints, and how each is armed while the guest runs.
 ///
-/// Armed only while running: arm() at each resume, disarm() when all vCPUs are parked, so that memory as gdb reads it never
-/// holds a byte of ours. arm() chooses the mechanism anew each time, by what the host can do (kvm::HostAbilities):
+/// Armed only while running: arm() at each resume, disarm() when all vCPUs are parked, so that memory as gdb reads it
+/// never holds a byte of ours. arm() chooses the mechanism anew each time, by what the host can do
+/// (kvm::HostAbilities):
 ///   debug register  exact whatever happens to memory, so it serves first what is not mapped yet
-///   memory          int3, or icebp where only that comes back to us; at the physical address the guest's paging gives or,
+///   memory          int3, or icebp where only that comes back to us; at the physical address the guest's paging gives
+///   or,
 ///                   before it is mapped, at the one the image's segments promise
 /// What fits neither waits: needs_another_look() says when arming again may help.
 ///

@@ -183,7 +183,8 @@ gdb::Result<void> Debugger::write_register(gdb::ThreadId thread, Register reg, c
     run_->adopt_state(vcpu, taken, false);
     return {};
   } catch (const HostError& error) {
-    return gdb::fail(fmt::format("KVM refuses the value {:#x} for {} ({})", value.number(), info(reg).name, error.what()));
+    return gdb::fail(
+        fmt::format("KVM refuses the value {:#x} for {} ({})", value.number(), info(reg).name, error.what()));
   }
 }
 
@@ -228,10 +229,17 @@ gdb::Result<void> Debugger::remove(const gdb::BreakpointSpec& spec) {
 
 gdb::Result<void> Debugger::resume(const gdb::ResumePlan& plan) {
   if (ended_) return gdb::fail("the VM has ended");
+  if (run_->running()) {
+    const bool only_stops = std::ranges::all_of(
+        plan.actions, [](const auto& action) { return action.verb == gdb::ResumePlan::Verb::kStop; });
+    if (!only_stops) return gdb::fail("the guest is running");
+    run_->stop(signal_event(Signal::kNone));
+    return {};
+  }
   std::vector<RunControl::Verb> verbs(machine_->vcpu_count(), RunControl::Verb::kStay);
   for (unsigned i = 0; i < verbs.size(); ++i) {
-    const auto action = std::ranges::find_if(
-        plan.actions, [&](const auto& row) { return !row.thread || *row.thread == i + 1; });
+    const auto action =
+        std::ranges::find_if(plan.actions, [&](const auto& row) { return !row.thread || *row.thread == i + 1; });
     if (action == plan.actions.end()) continue;
     if (action->verb == gdb::ResumePlan::Verb::kContinue) verbs[i] = RunControl::Verb::kContinue;
     if (action->verb == gdb::ResumePlan::Verb::kStep) verbs[i] = RunControl::Verb::kStep;
@@ -297,7 +305,8 @@ void Debugger::crashed(unsigned vcpu, const Crash& crash) {
     }
     return tell(signal_event(crash.signal, vcpu, crash.text + "\n"));
   }
-  std::fputs(fmt::format("gdbvm: the guest crashed: {}\n{}", crash.text, register_dump(run_->state(vcpu))).c_str(), stderr);
+  std::fputs(fmt::format("gdbvm: the guest crashed: {}\n{}", crash.text, register_dump(run_->state(vcpu))).c_str(),
+             stderr);
   if (listener_ != nullptr) {
     gdb::StopEvent event = signal_event(crash.signal, vcpu, crash.text + "\n");
     event.reason = StopReason::kKilled;
@@ -332,6 +341,5 @@ void Debugger::halted_for_ever() {
   }
   tell(signal_event(Signal::kTrap, 0, "the guest is halted with interrupts off: nothing can wake it\n"));
 }
-
 
 }  // namespace vmm

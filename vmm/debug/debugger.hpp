@@ -1,5 +1,5 @@
-/// The virtual machine as gdb's Target: translates what gdb asks into RunControl, Breakpoints, registers and page walks, and
-/// owns the policies (who stops, who ends, what a crash means).
+/// The virtual machine as gdb's Target: translates what gdb asks into RunControl, Breakpoints, registers and page
+/// walks, and owns the policies (who stops, who ends, what a crash means).
 ///
 /// Thread: I/O. The only threads it hears of are the vCPUs', through `post`.
 #pragma once
@@ -23,7 +23,7 @@ namespace vmm {
 struct DebuggerOptions {
   enum class OnTripleFault : std::uint8_t { kAuto, kStop, kExit };
   enum class OnDisconnect : std::uint8_t { kContinue, kStop, kExit };
-  bool wait = false;  ///< hold at the first instruction until a debugger says go
+  bool wait = false;                                     ///< hold at the first instruction until a debugger says go
   OnTripleFault on_triple_fault = OnTripleFault::kAuto;  ///< kAuto: stop for an attached debugger, else exit
   OnDisconnect on_disconnect = OnDisconnect::kContinue;
   gdb::x86::Shape registers = gdb::x86::Shape::kX86_64;
@@ -50,7 +50,8 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   Debugger(DebuggerHost host, std::vector<LinkHint> hints, const DebuggerOptions& options);
 
   Machine& machine() { return *machine_; }
-  /// Looks after breakpoints that wait to be mapped and at a guest that is halted for ever; returns when to call it again.
+  /// Looks after breakpoints that wait to be mapped and at a guest that is halted for ever; returns when to call it
+  /// again.
   std::chrono::milliseconds tick();
 
   void attach(gdb::TargetListener& listener) override;
@@ -64,8 +65,7 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
 
   const gdb::x86::Layout& layout() const override { return layout_; }
   gdb::Result<gdb::x86::Value> read_register(gdb::ThreadId thread, gdb::x86::Register reg) override;
-  gdb::Result<void> write_register(gdb::ThreadId thread, gdb::x86::Register reg,
-                                   const gdb::x86::Value& value) override;
+  gdb::Result<void> write_register(gdb::ThreadId thread, gdb::x86::Register reg, const gdb::x86::Value& value) override;
   gdb::Result<std::size_t> read_memory(gdb::ThreadId thread, gdb::AddressSpace space, std::uint64_t address,
                                        std::span<std::byte> out) override;
   gdb::Result<void> write_memory(gdb::ThreadId thread, gdb::AddressSpace space, std::uint64_t address,
@@ -104,7 +104,7 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   Monitor monitor_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<RunControl> run_;
-  std::uint64_t generation_ = 0;  // of machine_: a report of an older one is dropped
+  std::uint64_t generation_ = 0;                        // of machine_: a report of an older one is dropped
   std::vector<std::optional<ExtendedState>> extended_;  // read lazily, forgotten at each resume
   gdb::TargetListener* listener_ = nullptr;
   gdb::StopEvent last_event_;

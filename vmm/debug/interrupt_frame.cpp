@@ -1,7 +1,7 @@
 #include "vmm/debug/interrupt_frame.hpp"
 
 #include <array>
-#include <cstring>
+#include <cstddef>
 #include <span>
 
 #include "vmm/cpu/page_walk.hpp"
@@ -73,6 +73,23 @@ std::optional<CpuState> return_to_user(const CpuState& state, const GuestMemory&
     segment = {.base = base, .limit = 0, .selector = 0, .present = false, .unusable = true};
   }
   return back;
+}
+
+void scrub_step_flag(const CpuState& before, const CpuState& after, GuestMemory& memory) {
+  if (mode_of(after) != CpuMode::kLong64 || cpl_of(after) != 0 || (before.rflags & kRflagsTf) != 0) return;
+  // Above the frame: an error code, and what the handler's first instruction has pushed.
+  constexpr std::uint64_t kMostAbove = 3;
+  for (std::uint64_t words = 0; words <= kMostAbove; ++words) {
+    const std::uint64_t address = after.gpr[kRsp] + 8 * words;
+    const auto frame = frame_at(after, memory, address);
+    if (!frame || frame->cs != before.segments[kCs].selector || frame->rsp != before.gpr[kRsp] ||
+        frame->ss != before.segments[kSs].selector || (frame->rflags & kRflagsTf) == 0) {
+      continue;
+    }
+    const std::uint64_t clean = frame->rflags & ~kRflagsTf;
+    write_linear(after, memory, address + offsetof(InterruptFrame, rflags), std::as_bytes(std::span(&clean, 1)));
+    return;
+  }
 }
 
 }  // namespace vmm

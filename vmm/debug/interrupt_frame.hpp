@@ -1,5 +1,5 @@
-/// Interrupt delivery in long mode, in software (SDM 3A 6.14): where a vector's handler is, the frame it finds, and the way
-/// back. A host whose KVM loses control in user mode is debugged with these.
+/// Interrupt delivery in long mode, in software (SDM 3A 6.14): where a vector's handler is, the frame it finds, and the
+/// way back. A host whose KVM loses control in user mode is debugged with these.
 #pragma once
 
 #include <cstdint>
@@ -26,5 +26,9 @@ std::optional<InterruptFrame> frame_at(const CpuState& state, const GuestMemory&
 
 /// The state as IRETQ of this frame to user mode leaves it; empty when the guest's descriptors do not allow it.
 std::optional<CpuState> return_to_user(const CpuState& state, const GuestMemory& memory, const InterruptFrame& frame);
+
+/// A step that ended in a handler may have left its TF in the frame there, where the guest's IRETQ would load it and
+/// get a #DB of ours. Clears it, when the stack of `after` holds the frame that interrupted `before`.
+void scrub_step_flag(const CpuState& before, const CpuState& after, GuestMemory& memory);
 
 }  // namespace vmm

@@ -13,16 +13,18 @@ namespace vmm {
 
 const std::vector<Monitor::Row>& Monitor::table() {
   static const std::vector<Row> rows = {
-      {"help", "", "this list", &Monitor::help},
-      {"info registers", "[CPU]", "all registers of a CPU (default: 0), with segments and tables", &Monitor::info_registers},
+      {"help", "", "this list", &Monitor::help, false},
+      {"info registers", "[CPU]", "all registers of a CPU (default: 0), with segments and tables",
+       &Monitor::info_registers},
       {"info cpus", "", "each CPU: mode, privilege level, where it is", &Monitor::info_cpus},
       {"info exits", "", "how often each CPU left the guest, by reason", &Monitor::info_exits},
       {"info devices", "", "the devices and their addresses", &Monitor::info_devices},
-      {"info breakpoints", "", "breakpoints, and how each was armed when the guest ran last", &Monitor::info_breakpoints},
+      {"info breakpoints", "", "breakpoints, and how each was armed when the guest ran last",
+       &Monitor::info_breakpoints},
       {"interrupts-while-stepping", "on|off", "whether a step may be interrupted (off at start)",
        &Monitor::interrupts_while_stepping},
       {"reset", "", "back to the first instruction, held there; breakpoints stay", &Monitor::reset},
-      {"quit", "", "end the VM", &Monitor::quit},
+      {"quit", "", "end the VM", &Monitor::quit, false},
   };
   return rows;
 }
@@ -38,6 +40,7 @@ gdb::Result<std::string> Monitor::command(std::string_view line) {
     if (said != row.name) continue;
     words.erase(words.begin(), words.begin() + (two ? 2 : 1));
     if (!words.empty() && row.arguments.empty()) return gdb::fail(fmt::format("`{}` takes no arguments", row.name));
+    if (debugger_.running() && row.needs_stopped) return gdb::fail("the guest is running: interrupt it first");
     return (this->*row.handler)(words);
   }
   return gdb::fail(fmt::format("unknown command `{}`: see `monitor help`", line));
@@ -45,7 +48,8 @@ gdb::Result<std::string> Monitor::command(std::string_view line) {
 
 gdb::Result<std::string> Monitor::help(const Words&) {
   std::string out;
-  for (const Row& row : table()) out += fmt::format("{:34} {}\n", fmt::format("{} {}", row.name, row.arguments), row.help);
+  for (const Row& row : table())
+    out += fmt::format("{:34} {}\n", fmt::format("{} {}", row.name, row.arguments), row.help);
   return out;
 }
 
@@ -77,7 +81,7 @@ gdb::Result<std::string> Monitor::info_cpus(const Words&) {
 
 gdb::Result<std::string> Monitor::info_exits(const Words&) {
   // In the order of kvm::Exit.
-  constexpr std::array kNames{"port I/O",    "MMIO", "debug", "interrupted by us", "HLT", "triple fault",
+  constexpr std::array kNames{"port I/O",          "MMIO",      "debug", "interrupted by us", "HLT", "triple fault",
                               "emulation failure", "host fault"};
   static_assert(kNames.size() == std::variant_size_v<kvm::Exit>);
   std::string out;
@@ -114,7 +118,8 @@ gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
                           row.promised ? " (where the image says it will be mapped)" : "");
         break;
     }
-    out += fmt::format("{:7} {:#018x}  {}\n", kTypes.at(static_cast<std::size_t>(row.spec.type)), row.spec.address, how);
+    out +=
+        fmt::format("{:7} {:#018x}  {}\n", kTypes.at(static_cast<std::size_t>(row.spec.type)), row.spec.address, how);
   }
   return out.empty() ? "none was armed when the guest ran last\n" : out;
 }

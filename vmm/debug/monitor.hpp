@@ -23,6 +23,7 @@ class Monitor final : public gdb::Monitor {
     std::string_view arguments;
     std::string_view help;
     gdb::Result<std::string> (Monitor::*handler)(const Words&);
+    bool needs_stopped = true;
   };
   static const std::vector<Row>& table();
 

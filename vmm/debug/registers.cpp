@@ -131,9 +131,7 @@ void set_x87_control(ExtendedState& state, Register reg, std::uint64_t number) {
 
 }  // namespace
 
-bool is_extended(Register reg) {
-  return reg == Register::kKGsBase || between(reg, Register::kSt0, Register::kMxcsr);
-}
+bool is_extended(Register reg) { return reg == Register::kKGsBase || between(reg, Register::kSt0, Register::kMxcsr); }
 
 Value get_register(const CpuState& state, Register reg) {
   const Register wide = widened(reg);
@@ -160,7 +158,8 @@ Value get_register(const ExtendedState& state, Register reg) {
   return Value::of(x87_control(state, reg));
 }
 
-gdb::Result<CpuState> with_register(const CpuState& state, const GuestMemory& memory, Register reg, const Value& value) {
+gdb::Result<CpuState> with_register(const CpuState& state, const GuestMemory& memory, Register reg,
+                                    const Value& value) {
   const std::uint64_t number = value.number();
   const Register wide = widened(reg);
   if (wide != reg) return with_register(state, memory, wide, Value::of(number & 0xffffffff));

@@ -68,6 +68,7 @@ void RunControl::report(StopReport report) {
   VMM_CHECK(!slot.parked);
   slot.parked = true;
   slot.state = report.state;
+  if (slot.stepping) scrub_step_flag(slot.launched, slot.state, machine_.memory());
   const TrapContext context{.breakpoints = breakpoints_,
                             .memory = machine_.memory(),
                             .host = host(),
@@ -204,6 +205,7 @@ void RunControl::launch(unsigned vcpu, bool step, bool armed) {
   if (step && !host().step_user && cpl_of(slot.state) == 3) hook(1, slot.hooks.debug_handler);
   if (armed && breakpoints_.user_traps()) hook(3, slot.hooks.breakpoint_handler);
   slot.stepping = step;
+  slot.launched = slot.state;
   slot.dirty = slot.wake = slot.parked = false;
   machine_.vcpu(vcpu).run(std::move(order));
 }

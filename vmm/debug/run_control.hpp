@@ -2,8 +2,8 @@
 ///
 ///     Stopped --start()--> (Alone: one vCPU steps, nothing armed)* → Together: armed, all run → … → Stopped
 ///
-/// A vCPU that stands on a trap of ours is stepped alone, with nothing armed and the others parked, before all run: no CPU
-/// slips through a breakpoint while it is out of the way.
+/// A vCPU that stands on a trap of ours is stepped alone, with nothing armed and the others parked, before all run: no
+/// CPU slips through a breakpoint while it is out of the way.
 ///
 /// Thread: I/O. Never waits for a running vCPU.
 #pragma once
@@ -70,6 +70,7 @@ class RunControl {
     bool at_breakpoint = false;  // its last stop was reported as a breakpoint here, and nobody moved it
     bool step_over = false;
     bool stepping = false;
+    CpuState launched;  // what it ran from last
     UserHooks hooks;
     std::optional<std::uint8_t> exception;
   };

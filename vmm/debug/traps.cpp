@@ -111,14 +111,16 @@ Verdict interpret(const StopCause& cause, const CpuState& state, const TrapConte
     Verdict operator()(const DebugTrap& trap) const { return interpret_debug(trap, state, context); }
     Verdict operator()(const EmulationFailure& failure) const { return interpret_failure(failure, state, context); }
     Verdict operator()(const TripleFault&) const {
-      return Crash{gdb::Signal::kSegv,
-                   fmt::format("triple fault at {:#x} ({}, CPL {}): an exception found no handler (IDT base {:#x} limit "
-                               "{:#x}, CR2 {:#x}); registers are as at the fault",
-                               linear_pc(state), name_of(mode_of(state)), cpl_of(state), state.idt.base, state.idt.limit,
-                               state.cr2)};
+      return Crash{
+          gdb::Signal::kSegv,
+          fmt::format("triple fault at {:#x} ({}, CPL {}): an exception found no handler (IDT base {:#x} limit "
+                      "{:#x}, CR2 {:#x}); registers are as at the fault",
+                      linear_pc(state), name_of(mode_of(state)), cpl_of(state), state.idt.base, state.idt.limit,
+                      state.cr2)};
     }
     Verdict operator()(const HostFault& fault) const {
-      return Crash{gdb::Signal::kAbort, fmt::format("the host cannot run the guest at {:#x}: {}", linear_pc(state), fault.text)};
+      return Crash{gdb::Signal::kAbort,
+                   fmt::format("the host cannot run the guest at {:#x}: {}", linear_pc(state), fault.text)};
     }
     Verdict operator()(const MachineRequest& request) const { return request; }
   };

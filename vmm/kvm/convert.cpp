@@ -11,14 +11,14 @@ namespace vmm::kvm {
 namespace {
 
 // In the order of vmm::Gpr.
-constexpr std::array<__u64 kvm_regs::*, 16> kGprs = {
-    &kvm_regs::rax, &kvm_regs::rbx, &kvm_regs::rcx, &kvm_regs::rdx, &kvm_regs::rsi, &kvm_regs::rdi,
-    &kvm_regs::rbp, &kvm_regs::rsp, &kvm_regs::r8,  &kvm_regs::r9,  &kvm_regs::r10, &kvm_regs::r11,
-    &kvm_regs::r12, &kvm_regs::r13, &kvm_regs::r14, &kvm_regs::r15};
+constexpr std::array<__u64 kvm_regs::*, 16> kGprs = {&kvm_regs::rax, &kvm_regs::rbx, &kvm_regs::rcx, &kvm_regs::rdx,
+                                                     &kvm_regs::rsi, &kvm_regs::rdi, &kvm_regs::rbp, &kvm_regs::rsp,
+                                                     &kvm_regs::r8,  &kvm_regs::r9,  &kvm_regs::r10, &kvm_regs::r11,
+                                                     &kvm_regs::r12, &kvm_regs::r13, &kvm_regs::r14, &kvm_regs::r15};
 
 // In the order of vmm::SegmentIndex.
-constexpr std::array<::kvm_segment kvm_sregs::*, 6> kSegments = {
-    &kvm_sregs::cs, &kvm_sregs::ss, &kvm_sregs::ds, &kvm_sregs::es, &kvm_sregs::fs, &kvm_sregs::gs};
+constexpr std::array<::kvm_segment kvm_sregs::*, 6> kSegments = {&kvm_sregs::cs, &kvm_sregs::ss, &kvm_sregs::ds,
+                                                                 &kvm_sregs::es, &kvm_sregs::fs, &kvm_sregs::gs};
 
 Segment from_kvm(const ::kvm_segment& in) {
   return {.base = in.base,

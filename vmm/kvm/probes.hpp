@@ -1,4 +1,5 @@
-/// What this host's KVM really does, learnt by running micro-guests: hosts differ in exactly the parts a debugger lives on
+/// What this host's KVM really does, learnt by running micro-guests: hosts differ in exactly the parts a debugger lives
+/// on
 /// (../shared/kvm-hosts.md), and no capability tells.
 #pragma once
 
@@ -35,7 +36,8 @@ struct HostAbilities {
   bool operator==(const HostAbilities&) const = default;
 };
 
-/// Runs the micro-guests; some 3 ms, and 20 ms more for the VM with interrupt chips, so call it beside other work. Throws HostError when KVM can't make a VM at all.
+/// Runs the micro-guests; some 3 ms, and 20 ms more for the VM with interrupt chips, so call it beside other work.
+/// Throws HostError when KVM can't make a VM at all.
 HostAbilities probe(const System& system);
 
 /// One ability for people and scripts.

@@ -17,8 +17,10 @@ UniqueFd open_kvm() {
   UniqueFd fd(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
   if (fd) return fd;
   switch (errno) {
-    case ENOENT: throw HostError("/dev/kvm does not exist: enable virtualisation in the firmware and load kvm-intel or kvm-amd");
-    case EACCES: throw HostError("/dev/kvm: permission denied: join the group that owns it (usually `kvm`) or run as root");
+    case ENOENT:
+      throw HostError("/dev/kvm does not exist: enable virtualisation in the firmware and load kvm-intel or kvm-amd");
+    case EACCES:
+      throw HostError("/dev/kvm: permission denied: join the group that owns it (usually `kvm`) or run as root");
     default: throw HostError::from_errno("open /dev/kvm");
   }
 }

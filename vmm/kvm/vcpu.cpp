@@ -126,8 +126,9 @@ Exit Vcpu::decode() {
       return exit;
     }
     case KVM_EXIT_FAIL_ENTRY:
-      return ExitHostFault{fmt::format("the CPU refused to enter the guest (hardware reason {:#x}): its state is invalid",
-                                       run_->fail_entry.hardware_entry_failure_reason)};
+      return ExitHostFault{
+          fmt::format("the CPU refused to enter the guest (hardware reason {:#x}): its state is invalid",
+                      run_->fail_entry.hardware_entry_failure_reason)};
     case KVM_EXIT_SYSTEM_EVENT: return ExitShutdown{};
     default: return ExitHostFault{fmt::format("KVM exit reason {} is not handled", run_->exit_reason)};
   }
@@ -213,8 +214,8 @@ void Vcpu::set_debug(const DebugControl& control) {
       // DR7: G(i) at bit 2i+1, R/W(i) at 16+4i, LEN(i) at 18+4i with 8 bytes coded as 2 (SDM 3B 18.2.4).
       const std::uint64_t length = row->length == 8 ? 2U : row->length - 1U;
       request.arch.debugreg[i] = row->address;
-      request.arch.debugreg[7] |= (2ULL << (2 * i)) | (static_cast<std::uint64_t>(row->kind) << (16 + 4 * i)) |
-                                  (length << (18 + 4 * i));
+      request.arch.debugreg[7] |=
+          (2ULL << (2 * i)) | (static_cast<std::uint64_t>(row->kind) << (16 + 4 * i)) | (length << (18 + 4 * i));
     }
     request.arch.debugreg[7] |= 0x600;
   }

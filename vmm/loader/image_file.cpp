@@ -9,7 +9,7 @@
 
 namespace vmm {
 
-ImageFile::ImageFile(const std::string& path) {
+ImageFile::ImageFile(const std::string& path) : path_(path) {
   // Without O_NONBLOCK, opening a FIFO would wait for a writer.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) throw HostError::from_errno(fmt::format("cannot open '{}'", path));
@@ -19,6 +19,14 @@ ImageFile::ImageFile(const std::string& path) {
   if (!S_ISREG(status.st_mode)) throw HostError(fmt::format("cannot load '{}': it is not a regular file", path));
   if (status.st_size <= 0) throw HostError(fmt::format("cannot load '{}': it is empty", path));
   mapping_ = Mapping::of_file(file.get(), static_cast<std::size_t>(status.st_size), false);
+}
+
+BootImage parse_image(const ImageFile& file, const std::optional<FormatRequest>& wanted) {
+  try {
+    return parse_image(file.bytes(), wanted);
+  } catch (const std::exception& error) {
+    throw HostError(fmt::format("'{}': {}", file.path(), error.what()));
+  }
 }
 
 }  // namespace vmm

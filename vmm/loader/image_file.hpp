@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "vmm/base/mapping.hpp"
+#include "vmm/loader/boot_image.hpp"
 
 namespace vmm {
 
@@ -16,9 +18,14 @@ class ImageFile {
 
   /// Stays valid when the object moves.
   std::span<const std::byte> bytes() const { return mapping_.bytes(); }
+  const std::string& path() const { return path_; }
 
  private:
+  std::string path_;
   Mapping mapping_;
 };
+
+/// parse_image() of the file; what is wrong with it becomes a HostError that names the file.
+BootImage parse_image(const ImageFile& file, const std::optional<FormatRequest>& wanted);
 
 }  // namespace vmm

@@ -1,5 +1,5 @@
-/// One virtual machine: owns memory, the VM of KVM, buses, devices and vCPU threads. Built whole from a MachineConfig with
-/// the image in place and every vCPU parked, or throws. A reset is a new Machine.
+/// One virtual machine: owns memory, the VM of KVM, buses, devices and vCPU threads. Built whole from a MachineConfig
+/// with the image in place and every vCPU parked, or throws. A reset is a new Machine.
 ///
 /// Members are destroyed in reverse order: the vCPU threads end first.
 #pragma once

@@ -1,8 +1,8 @@
 /// Commands for one vCPU thread.
 ///
 /// Thread: post() any; wait() and stop_wanted() the owner. The owner's half of the stop protocol (kvm-hosts.md, "Stop
-/// protocol with no lost kicks"): clear immediate_exit → stop_wanted()? set immediate_exit → KVM_RUN. The poster's: post →
-/// signal, whose handler sets immediate_exit. Whichever comes last, KVM_RUN returns at once.
+/// protocol with no lost kicks"): clear immediate_exit → stop_wanted()? set immediate_exit → KVM_RUN. The poster's:
+/// post → signal, whose handler sets immediate_exit. Whichever comes last, KVM_RUN returns at once.
 #pragma once
 
 #include <condition_variable>

@@ -19,7 +19,7 @@ namespace vmm {
 struct RunOrder {
   std::optional<CpuState> state;  ///< what the debugger changed; the present state when empty
   kvm::DebugControl debug;
-  bool wake = false;  ///< leave HLT: the debugger moved the program counter of a halted vCPU
+  bool wake = false;                      ///< leave HLT: the debugger moved the program counter of a halted vCPU
   std::optional<std::uint8_t> exception;  ///< a vector to deliver first
 };
 

@@ -43,7 +43,8 @@ class VcpuThread {
     mailbox_.post(StopCommand{});
     kick();
   }
-  /// Parked only: runs `task(kvm::Vcpu&)` on the vCPU thread and waits for its result (microseconds). Rethrows what it threw.
+  /// Parked only: runs `task(kvm::Vcpu&)` on the vCPU thread and waits for its result (microseconds). Rethrows what it
+  /// threw.
   template <typename Task>
   auto call(Task task) -> std::invoke_result_t<Task, kvm::Vcpu&> {
     using Value = std::invoke_result_t<Task, kvm::Vcpu&>;
@@ -63,9 +64,9 @@ class VcpuThread {
  private:
   void body(const kvm::Vm& vm, std::promise<void> started);
   void obey(kvm::Vcpu& vcpu, RunOrder& order);
-  StopCause run_until_stop(kvm::Vcpu& vcpu);
+  StopCause run_until_stop(kvm::Vcpu& vcpu, bool step);
   /// Empty when the vCPU shall go on.
-  std::optional<StopCause> handle(kvm::Exit exit);
+  std::optional<StopCause> handle(kvm::Exit& exit);
   void kick();
 
   const unsigned index_;

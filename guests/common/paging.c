@@ -1,13 +1,19 @@
-/* Four-level paging: 2 MiB pages for the kernel (common/long_mode.S), 4 KiB pages for user mode. */
-#include "kernel64/kernel.h"
+#include "common/paging.h"
+
+#include "common/console.h"
+#include "common/machine.h"
 
 extern uint64_t boot_pml4[512];
+extern char user_text_physical[], user_data_physical[];
 
 static uint8_t pool[16][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 static unsigned pool_used;
 
 uint64_t allocate_page(void) {
-  if (pool_used == sizeof pool / sizeof pool[0]) panic("out of pages");
+  if (pool_used == sizeof pool / sizeof pool[0]) {
+    print("out of pages\n");
+    halt_forever();
+  }
   return (uint64_t)pool[pool_used++] - KERNEL_BASE;
 }
 
@@ -30,4 +36,9 @@ void map_page(uint64_t address, uint64_t physical, enum page_flags flags) {
   for (unsigned shift = 39; shift > 12; shift -= 9) table = next_table(table, address >> shift & 511);
   table[address >> 12 & 511] = physical | flags | PAGE_PRESENT;
   __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+
+void map_user_program(void) {
+  map_page(kUserPages, (uint64_t)user_text_physical, PAGE_USER);
+  map_page(kUserPages + PAGE_SIZE, (uint64_t)user_data_physical, PAGE_USER | PAGE_WRITABLE);
 }

@@ -1,0 +1,16 @@
+# What `cmake --install` puts where, and the Debian package of it: `cd build && cpack -G DEB`.
+include(GNUInstallDirs)
+install(TARGETS gdbvm)
+install(FILES scripts/dist/gdbvm.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES scripts/dist/gdbvm.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME gdbvm)
+install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_CONTACT "the gdbvm authors <gdbvm@localhost>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION devel)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS gdb)
+include(CPack)

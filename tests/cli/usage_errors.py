@@ -1,0 +1,56 @@
+# What is wrong with a command line or an image is said in one line, with exit status 2.
+from cli import *
+
+needs_kvm()
+NOTHING = file("nothing", b"")
+TEXT = file("text", b"just some text\n" * 100)
+SHORT_ELF = file("short-elf", b"\x7fELF\x02\x01\x01" + bytes(20))
+with open(guest("kernel64"), "rb") as image:
+    KERNEL = image.read()
+CUT_ELF = file("cut-elf", KERNEL[:4096])
+FOREIGN_ELF = file("foreign-elf", KERNEL[:18] + b"\xb7\x00" + KERNEL[20:])  # e_machine: AArch64
+OPTIONS = file("options", b"--memory\n0\n")
+HALT = guest("halt16")
+
+for arguments, pattern in (
+    ([], "subcommand"),
+    (["frobnicate"], "frobnicate|subcommand"),
+    (["run"], "IMAGE"),
+    (["run", "/does/not/exist"], "/does/not/exist.*No such file"),
+    (["run", "/"], "/"),
+    (["run", NOTHING], "nothing"),
+    (["run", TEXT], "none of multiboot"),
+    (["run", SHORT_ELF], "elf: field"),
+    (["run", CUT_ELF], "field .* at offset"),
+    (["run", FOREIGN_ELF], "e_machine"),
+    (["run", "--format", "floppy", HALT], "floppy"),
+    (["run", "--format", "flat@xyz", HALT], "flat"),
+    (["run", "--format", "multiboot", HALT], "multiboot"),
+    (["run", "-m", "lots", HALT], "lots.*not a memory size"),
+    (["run", "-m", "4K", HALT], "too little memory"),
+    (["run", "-m", "9999999G", HALT], "memory"),
+    (["run", "-c", "0", HALT], "0"),
+    (["run", "--gdb", "carrier-pigeon", HALT], "carrier-pigeon"),
+    (["run", "--gdb", "tcp:127.0.0.1:99999", HALT], "99999"),
+    (["run", "--gdb", "tcp:0.0.0.0:0", HALT], "gdb-allow-remote"),
+    (["run", "--gdb", "unix:/does/not/exist/socket", HALT], "/does/not/exist"),
+    (["run", "--gdb", "none", "--serial", "modem", HALT], "modem"),
+    (["run", "--gdb", "none", "--serial", "file:/does/not/exist/file", HALT], "/does/not/exist"),
+    (["run", "--gdb", "none", "--initrd", "/does/not/exist", guest("protected32")], "/does/not/exist"),
+    (["run", "--gdb", "none", "--on-triple-fault", "shrug", HALT], "shrug"),
+    (["run", "--gdb", "none", "--on-disconnect", "shrug", HALT], "shrug"),
+    (["run", "--gdb", "none", "--log-level", "loud", HALT], "loud"),
+    (["run", "--gdb", "none", "--no-such-option", HALT], "no-such-option"),
+    (["run", "--gdb", "none", HALT, "--", "-batch"], "gdbvm debug"),
+    (["run", "@/does/not/exist"], "/does/not/exist"),
+    (["run", f"@{OPTIONS}", HALT], "memory"),
+    (["image", TEXT], "none of multiboot"),
+    (["image", "/does/not/exist"], "/does/not/exist"),
+):
+    status, out, err = run(*arguments)
+    what = f"gdbvm {' '.join(arguments)}: {err!r}"
+    equal(status, 2, what)
+    equal(out, "", what)
+    equal(err.count("\n"), 1, what)
+    assert err.startswith("gdbvm: ") and err.endswith("\n"), what
+    assert re.search(pattern, err), what

@@ -1,0 +1,175 @@
+// Where a breakpoint goes, on hosts of each kind, without any KVM.
+#include "vmm/debug/breakpoints.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "vmm/cpu/entry_state.hpp"
+#include "vmm/memory/layout.hpp"
+
+using namespace vmm;
+using gdb::BreakpointType;
+using kvm::TrapEffect;
+using Mechanism = Breakpoint::Mechanism;
+
+namespace {
+
+constexpr std::byte kCode{0x90};
+
+kvm::HostAbilities vtx() {
+  kvm::HostAbilities host;
+  host.int3_real = host.int3_kernel = host.int3_user = TrapEffect::kDebugExit;
+  host.execute_registers = host.execute_registers_user = host.data_registers = true;
+  host.step = host.step_user = true;
+  return host;
+}
+
+kvm::HostAbilities pvm() {
+  kvm::HostAbilities host;
+  host.int3_kernel = host.icebp_real = host.icebp_kernel = TrapEffect::kEmulationFailure;
+  host.execute_registers = host.step = true;
+  return host;
+}
+
+struct Bench {
+  explicit Bench(const kvm::HostAbilities& host, std::vector<LinkHint> hints = {})
+      : breakpoints(std::async(std::launch::deferred, [host] { return host; }).share(), std::move(hints)) {
+    breakpoints.use(memory);
+    for (std::uint64_t at = 0x1000; at < 0x3000; ++at) memory.store(at, kCode);
+  }
+  void insert(std::uint64_t address, BreakpointType type = BreakpointType::kSoftware, std::uint64_t size = 1) {
+    REQUIRE(breakpoints.insert({type, address, size}));
+  }
+  void arm() {
+    const CpuState* states[] = {&state};
+    breakpoints.arm(states);
+  }
+  std::byte byte(std::uint64_t address) { return *memory.load<std::byte>(address); }
+  /// Long mode with one identity-mapped 2 MiB page, and the same page at 0xffff800000000000.
+  void turn_paging_on(bool user) {
+    const std::uint64_t flags = user ? 7 : 3;
+    memory.store<std::uint64_t>(0x8000, 0x9000 | flags);
+    memory.store<std::uint64_t>(0x8000 + 256 * 8, 0x9000 | flags);
+    memory.store<std::uint64_t>(0x9000, 0xa000 | flags);
+    memory.store<std::uint64_t>(0xa000, 0x80 | flags);
+    memory.write(0x5000, boot_tables(0x5000));
+    state = long64_entry({}, 0x1000, 0x8000, 0x5000);
+  }
+
+  GuestMemory memory{layout::kMinRam};
+  CpuState state = real_mode_entry({}, 0x1000);
+  Breakpoints breakpoints;
+};
+
+}  // namespace
+
+TEST_CASE("the first four take debug registers, the others an int3; disarming restores every byte") {
+  Bench bench(vtx());
+  for (std::uint64_t i = 0; i < 7; ++i) bench.insert(0x1000 + i);
+  bench.arm();
+  REQUIRE(bench.breakpoints.registers()[3]);
+  REQUIRE(bench.byte(0x1003) == kCode);
+  REQUIRE(bench.byte(0x1004) == std::byte{0xcc});
+  REQUIRE(bench.breakpoints.planted_at(0x1006) != nullptr);
+  bench.breakpoints.disarm();
+  for (std::uint64_t i = 0; i < 7; ++i) REQUIRE(bench.byte(0x1000 + i) == kCode);
+}
+
+TEST_CASE("in real mode a host like PVM gets an icebp, in long mode an int3") {
+  Bench bench(pvm());
+  for (std::uint64_t i = 0; i < 5; ++i) bench.insert(0x1000 + i);
+  bench.arm();
+  REQUIRE(bench.byte(0x1004) == std::byte{0xf1});
+  bench.breakpoints.disarm();
+  bench.turn_paging_on(false);
+  bench.arm();
+  REQUIRE(bench.byte(0x1004) == std::byte{0xcc});
+  REQUIRE_FALSE(bench.breakpoints.user_traps());
+}
+
+TEST_CASE("on a user page such a host gets an int3 and keeps a register for the guest's handler") {
+  Bench bench(pvm());
+  bench.turn_paging_on(true);
+  for (std::uint64_t i = 0; i < 5; ++i) bench.insert(0x1000 + i);
+  bench.arm();
+  REQUIRE(bench.byte(0x1000) == std::byte{0xcc});
+  REQUIRE(bench.breakpoints.user_traps());
+  REQUIRE_FALSE(bench.breakpoints.registers()[3]);
+}
+
+TEST_CASE("what is not mapped yet takes a register first, and waits when there is none") {
+  Bench bench(vtx());
+  for (std::uint64_t i = 0; i < 4; ++i) bench.insert(0x1000 + i);
+  for (std::uint64_t i = 0; i < 5; ++i) bench.insert(0xffff800000001000 + i);
+  bench.arm();
+  REQUIRE(bench.breakpoints.registers()[0]->address == 0xffff800000001000);
+  REQUIRE(bench.byte(0x1000) == std::byte{0xcc});
+  REQUIRE(bench.breakpoints.needs_another_look());
+  bench.breakpoints.disarm();
+  bench.turn_paging_on(false);
+  bench.arm();
+  REQUIRE_FALSE(bench.breakpoints.needs_another_look());
+}
+
+TEST_CASE("a symbol of the image goes where the image says, before the guest has mapped it") {
+  Bench bench(vtx(), {{.link = 0xffffffff80002000, .size = 0x1000, .physical = 0x2000}});
+  for (std::uint64_t i = 0; i < 6; ++i) bench.insert(0xffffffff80002000 + i);
+  bench.arm();
+  REQUIRE(bench.byte(0x2005) == std::byte{0xcc});
+  REQUIRE(bench.breakpoints.needs_another_look());
+}
+
+TEST_CASE("a symbol's address is not the byte that paging off finds there") {
+  Bench bench(pvm(), {{.link = 0x1000, .size = 0x1000, .physical = 0x2000}});
+  bench.insert(0x1010);
+  bench.arm();
+  REQUIRE(bench.byte(0x1010) == kCode);
+  REQUIRE(bench.byte(0x2010) == std::byte{0xcc});
+}
+
+TEST_CASE("a byte that the guest overwrote stays the guest's, and is looked at again") {
+  Bench bench(vtx());
+  for (std::uint64_t i = 0; i < 5; ++i) bench.insert(0x1000 + i);
+  bench.arm();
+  REQUIRE_FALSE(bench.breakpoints.needs_another_look());
+  bench.memory.store(0x1004, std::byte{0x55});
+  REQUIRE(bench.breakpoints.needs_another_look());
+  bench.breakpoints.disarm();
+  REQUIRE(bench.byte(0x1004) == std::byte{0x55});
+}
+
+TEST_CASE("two names of one byte are planted once and restored") {
+  Bench bench(vtx());
+  bench.turn_paging_on(false);
+  for (std::uint64_t i = 0; i < 4; ++i) bench.insert(0x1000 + i, BreakpointType::kHardware);
+  bench.insert(0x1010);
+  bench.insert(0xffff800000001010);
+  bench.arm();
+  REQUIRE(bench.byte(0x1010) == std::byte{0xcc});
+  bench.breakpoints.disarm();
+  REQUIRE(bench.byte(0x1010) == kCode);
+}
+
+TEST_CASE("insert and remove are idempotent") {
+  Bench bench(vtx());
+  bench.insert(0x1000);
+  bench.insert(0x1000);
+  bench.breakpoints.remove({BreakpointType::kSoftware, 0x1000, 1});
+  bench.breakpoints.remove({BreakpointType::kSoftware, 0x1000, 1});
+  REQUIRE(bench.breakpoints.empty());
+}
+
+TEST_CASE("watchpoints are cut into aligned registers, or refused with a reason") {
+  Bench bench(vtx());
+  bench.insert(0x1001, BreakpointType::kWriteWatch, 7);  // 1 + 2 + 4
+  bench.arm();
+  REQUIRE(bench.breakpoints.registers()[0] == kvm::DebugRegister{kvm::DebugRegister::Kind::kWrite, 1, 0x1001});
+  REQUIRE(bench.breakpoints.registers()[1] == kvm::DebugRegister{kvm::DebugRegister::Kind::kWrite, 2, 0x1002});
+  REQUIRE(bench.breakpoints.registers()[2] == kvm::DebugRegister{kvm::DebugRegister::Kind::kWrite, 4, 0x1004});
+  REQUIRE(bench.breakpoints.watch_of_register(1)->spec.address == 0x1001);
+  bench.breakpoints.disarm();
+  REQUIRE_FALSE(bench.breakpoints.insert({BreakpointType::kAccessWatch, 0x2001, 4}));
+  Bench without(pvm());
+  const auto refused = without.breakpoints.insert({BreakpointType::kWriteWatch, 0x1000, 4});
+  REQUIRE_FALSE(refused);
+  REQUIRE_THAT(refused.error().text, Catch::Contains("never fires"));
+}
