@@ -1,6 +1,6 @@
 /*
  * `syscall` changes neither stack nor gs: this does both, builds the same struct trap_frame as an interrupt, and goes back by
- * `sysretq`. The call frame information follows, except for the two instructions without a way to the user's stack.
+ * `sysretq`. The call frame information follows; for the two instructions without a way to the user's stack it ends here.
  */
 #define PER_CPU_USER_STACK 0
 #define PER_CPU_KERNEL_STACK 8
@@ -19,12 +19,13 @@ syscall_entry:
   swapgs
   movq %rsp, %gs:PER_CPU_USER_STACK
   movq %gs:PER_CPU_KERNEL_STACK, %rsp
-  .cfi_undefined rsp
+  .cfi_undefined rip
   pushq $USER_DATA
   .cfi_adjust_cfa_offset 8
   pushq %gs:PER_CPU_USER_STACK
   .cfi_adjust_cfa_offset 8
   .cfi_rel_offset rsp, 0
+  .cfi_register rip, rcx
   pushq %r11
   .cfi_adjust_cfa_offset 8
   pushq $USER_CODE

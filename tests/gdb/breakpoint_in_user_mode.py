@@ -1,5 +1,5 @@
 # gdbvm: image kernel64
-# gdbvm: append ticks=40
+# gdbvm: append forever
 # gdbvm: expect-exit 0
 # gdbvm: expect-serial user: hello from user mode
 # User mode under the kernel: breakpoints, stepi, next, step, finish, and a back trace across the ring.
@@ -40,4 +40,5 @@ execute("break handle_user_call")
 hit("continue", 4)
 matches(execute("bt"), r"handle_user_call(.*\n)+.*signal handler called(.*\n)+.*user_main")
 execute("delete")
+power_off_soon()
 exits("continue")

@@ -13,6 +13,7 @@ ENDPOINT = os.environ["GDBVM_TEST_ENDPOINT"]
 FOLDER = os.environ["GDBVM_TEST_FOLDER"]
 IMAGE = os.environ["GDBVM_TEST_IMAGE"]
 PID = int(os.environ["GDBVM_TEST_PID"])
+SLOW = bool(os.environ["GDBVM_TEST_SLOW"])  # in the lab: 2 ms a packet, 20 kB/s
 
 
 class Failed(Exception):
@@ -201,6 +202,11 @@ def occupy_debug_registers(addresses):
     """Hardware breakpoints where the guest never comes, so that further breakpoints must go into memory."""
     for address in addresses:
         execute(f"hbreak *{address:#x}")
+
+
+def power_off_soon():
+    """kernel64 with `forever`, which gives slow hosts the time they need, ends at the next tick."""
+    execute("set var options.tick_limit = 1")
 
 
 def run(path):

@@ -1,5 +1,5 @@
 # gdbvm: image kernel64
-# gdbvm: append ticks=5
+# gdbvm: append forever
 # gdbvm: expect-exit 0
 # Memory by the guest's own paging: across pages, up to the edge of a mapping, and errors that name the address.
 connect()
@@ -28,4 +28,5 @@ fails(f"set *(long *){end - 4:#x} = -1", "Cannot access memory")
 check(peek(end - 4, 4) != b"\xff" * 4, "a refused write wrote a part")
 fails("x/x 0x8000000000000000", "Cannot access memory")
 execute("delete")
+power_off_soon()
 exits("continue")

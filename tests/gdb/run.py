@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs one gdb test: a fresh VM, stock gdb in batch, both ended whatever happens.
 
-usage: run.py --gdbvm PROGRAM --guests FOLDER TEST.py
+usage: run.py (--gdbvm PROGRAM | --lab FOLDER) --guests FOLDER TEST.py
+       --lab: the VM runs in the lab served in FOLDER (tests/lab/README.md), gdb here
 exit status: 0 passed, 1 failed, 77 skipped (the reason is printed)
 
 A test is Python that runs inside gdb (see gdbtest.py), with a header of `# gdbvm: KEY VALUE` lines:
@@ -27,6 +28,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", "lab"))
 KEYS = {"image", "args", "append", "running", "symbols", "requires", "local", "expect-exit", "expect-serial", "timeout"}
 SKIPPED = 77
 
@@ -52,65 +54,127 @@ def unmet(rows, probes):
     return None
 
 
-def end(process):
-    """Ends a process of ours by its pid; returns its exit status."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+class Here:
+    """A VM on this host."""
+
+    def __init__(self, gdbvm):
+        self._gdbvm = gdbvm
+        self.slow = False
+
+    def probe(self):
+        host = subprocess.run([self._gdbvm, "host", "--json"], capture_output=True, text=True)
+        return (json.loads(host.stdout)["probes"], None) if host.returncode == 0 else (None, host.stderr.strip())
+
+    def start(self, arguments, folder):
+        """Returns where the gdb server listens."""
+        self._serial = f"{folder}/serial"
+        command = [self._gdbvm, "run", "--gdb", f"unix:{folder}/gdb", "--serial", f"file:{self._serial}", *arguments]
+        self._vm = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.pid = self._vm.pid
+        said = []
+        for line in self._vm.stderr:
+            said.append(line)
+            if line.startswith("gdb: listening on "):
+                return line.split(" on ", 1)[1].strip().removeprefix("unix:")
+        self.end()
+        sys.exit("gdbvm did not start:\n" + "".join(said))
+
+    def status(self):
+        """gdbvm's exit status, when it ends by itself."""
         try:
-            process.wait(5)
+            return str(self._vm.wait(20))
         except subprocess.TimeoutExpired:
-            process.kill()
-    return process.wait()
+            return "none, it still runs"
+
+    def end(self):
+        """Ends it by its pid, if it has not ended."""
+        if self._vm.poll() is None:
+            self._vm.send_signal(signal.SIGTERM)
+            try:
+                self._vm.wait(5)
+            except subprocess.TimeoutExpired:
+                self._vm.kill()
+        self._vm.wait()
+
+    def console(self):
+        with open(self._serial, encoding="latin-1") as file:
+            return file.read()
+
+    def said(self):
+        return self._vm.stderr.read()
 
 
-def listening(vm):
-    """The endpoint that gdbvm announces on its stderr."""
-    said = []
-    for line in vm.stderr:
-        said.append(line)
-        if line.startswith("gdb: listening on "):
-            return line.split(" on ", 1)[1].strip()
-    end(vm)
-    sys.exit("gdbvm did not start:\n" + "".join(said))
+class InLab:
+    """A VM inside the lab; the lab itself lives on. Paths are the same there."""
+
+    def __init__(self, folder):
+        from client import Lab
+        self._lab = Lab(folder)
+        self._result = None
+        self.slow = True
+        self.pid = 0
+
+    def probe(self):
+        host = self._lab.run(["gdbvm", "host", "--json"])
+        return (json.loads(host.stdout)["probes"], None) if host.status == 0 else (None, host.output.decode())
+
+    def start(self, arguments, folder):
+        self._result = None
+        words = ["gdbvm", "run", "--gdb", "tty:/dev/ttyS1", "--serial", "file:/tmp/serial", *arguments]
+        self._lab.start(words, timeout=1200)
+        return self._lab.rsp_endpoint()
+
+    def status(self):
+        self._result = self._result or self._lab.wait()
+        return str(self._result.status)
+
+    def end(self):
+        if self._result is None:
+            self._lab.kill()
+            self._result = self._lab.wait()
+
+    def console(self):
+        return self._lab.run(["cat", "/tmp/serial"]).stdout.decode("latin-1")
+
+    def said(self):
+        return self._result.stderr.decode("latin-1")
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--gdbvm", required=True)
+    parser.add_argument("--gdbvm")
+    parser.add_argument("--lab")
     parser.add_argument("--guests", required=True)
     parser.add_argument("test")
     options = parser.parse_args()
     rows = header(options.test)
-
-    host = subprocess.run([options.gdbvm, "host", "--json"], capture_output=True, text=True)
-    if host.returncode != 0:
-        print(f"SKIPPED: {host.stderr.strip()}")
+    if options.lab and "local" in rows:
+        print("SKIPPED: needs gdbvm's own socket, files or process, which are inside the lab")
         return SKIPPED
-    reason = unmet(rows, json.loads(host.stdout)["probes"])
+    vm = InLab(options.lab) if options.lab else Here(options.gdbvm)
+    probes, reason = vm.probe()
+    reason = reason or unmet(rows, probes)
     if reason:
         print(f"SKIPPED: {reason}")
         return SKIPPED
 
     for image in rows["image"]:
         for append in rows.get("append", [None]):
-            if not run(options, rows, image, append):
+            if not run(vm, options, rows, image, append):
                 print(f"--- with image {image}, append {append}")
                 return 1
     return 0
 
 
-def start(options, rows, image, append, folder):
-    """The VM, and where its gdb server listens."""
-    command = [options.gdbvm, "run", "--gdb", f"unix:{folder}/gdb", "--serial", f"file:{folder}/serial"]
-    command += [] if "running" in rows else ["--wait"]
-    command += shlex.split(rows.get("args", [""])[-1])
-    command += [] if append is None else ["--append", append]
-    command.append(os.path.join(options.guests, image))
-    vm = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    return vm, listening(vm)
+def arguments(options, rows, image, append):
+    """What follows `gdbvm run` beside where gdb and the console are."""
+    words = [] if "running" in rows else ["--wait"]
+    words += shlex.split(rows.get("args", [""])[-1])
+    words += [] if append is None else ["--append", append]
+    return words + [os.path.join(options.guests, image)]
 
 
-def debugger(options, rows, image, folder, vm, endpoint):
+def debugger(vm, options, rows, image, folder, endpoint):
     """A stock gdb that runs the test, with the guest's symbols where it has them."""
     symbols = os.path.join(options.guests, rows.get("symbols", [image])[-1])
     with open(symbols, "rb") as file:
@@ -119,7 +183,7 @@ def debugger(options, rows, image, folder, vm, endpoint):
     gdb += ["-iex", "set confirm off", "-iex", "set debuginfod enabled off", "-ex", "python import gdbtest"]
     gdb += ["-ex", f"python gdbtest.run({os.path.abspath(options.test)!r})"]
     gdb += [symbols] if is_elf else []
-    facts = {"ENDPOINT": endpoint.removeprefix("unix:").removeprefix("tcp:"), "FOLDER": folder, "PID": str(vm.pid),
+    facts = {"ENDPOINT": endpoint, "FOLDER": folder, "PID": str(vm.pid), "SLOW": "1" if vm.slow else "",
              "IMAGE": os.path.join(options.guests, image), "SERIAL": f"{folder}/serial"}
     environment = dict(os.environ, PYTHONPATH=HERE, **{f"GDBVM_TEST_{key}": value for key, value in facts.items()})
     return subprocess.Popen(gdb, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -138,33 +202,24 @@ def converse(gdb, limit):
     return said, [] if passed else ["the test did not pass"]
 
 
-def wrong_exit(vm, expected):
-    try:
-        status = str(vm.wait(20))
-    except subprocess.TimeoutExpired:
-        status = "none, it still runs"
-    return [] if status == expected else [f"gdbvm's exit status is {status}, expected {expected}"]
-
-
-def run(options, rows, image, append):
+def run(vm, options, rows, image, append):
     """One VM, one gdb. True when all is well; else everything that helps is printed."""
     with tempfile.TemporaryDirectory(prefix="gdbvm-test-") as folder:
-        vm, endpoint = start(options, rows, image, append, folder)
+        endpoint = vm.start(arguments(options, rows, image, append), folder)
         try:
-            gdb = debugger(options, rows, image, folder, vm, endpoint)
-            said, problems = converse(gdb, float(rows.get("timeout", ["120"])[-1]))
-            if "expect-exit" in rows and not problems:
-                problems += wrong_exit(vm, rows["expect-exit"][-1])
+            gdb = debugger(vm, options, rows, image, folder, endpoint)
+            said, problems = converse(gdb, float(rows.get("timeout", ["120"])[-1]) * (5 if vm.slow else 1))
+            if "expect-exit" in rows and not problems and vm.status() != rows["expect-exit"][-1]:
+                problems.append(f"gdbvm's exit status is {vm.status()}, expected {rows['expect-exit'][-1]}")
         finally:
-            end(vm)
-        with open(f"{folder}/serial", encoding="latin-1") as file:
-            console = file.read()
+            vm.end()
+        console = vm.console()
         for pattern in rows.get("expect-serial", []):
             if not re.search(pattern, console):
                 problems.append(f"the console does not match {pattern!r}")
         if problems:
             print(said, *(f"FAILED: {problem}" for problem in problems), sep="\n")
-            print(f"--- console:\n{console[-2000:]}\n--- gdbvm said:\n{vm.stderr.read()[-2000:]}")
+            print(f"--- console:\n{console[-2000:]}\n--- gdbvm said:\n{vm.said()[-2000:]}")
         return not problems
 
 

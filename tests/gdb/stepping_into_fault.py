@@ -1,5 +1,5 @@
 # gdbvm: image kernel64
-# gdbvm: append ticks=40
+# gdbvm: append forever
 # gdbvm: expect-exit 0
 # gdbvm: expect-serial ^(?!(.|\n)*task ended)
 # A step over an instruction that faults leads into the guest's handler, and the guest returns from it as if never
@@ -21,6 +21,7 @@ execute("break call_kernel")
 hit("continue", 3)
 equal(value("number"), 2)
 execute("delete")
+power_off_soon()
 stop_at("end_of_run")
 equal(value("pages_on_demand"), 1)
 

@@ -1,5 +1,5 @@
 # gdbvm: image kernel64
-# gdbvm: append ticks=20
+# gdbvm: append forever
 # gdbvm: expect-exit 0
 # gdbvm: expect-serial user: hello from user mode
 # Single steps lead from the kernel by IRETQ into user mode, on there, and by an exception back into the kernel.
@@ -21,4 +21,5 @@ execute("break handle_user_call")
 hit("continue", 2)
 equal(value("frame->rip"), user)
 execute("delete")
+power_off_soon()
 exits("continue")

@@ -1,0 +1,28 @@
+# The kvm and gdb labels again, inside the lab (README.md): on VT-x as Bochs has it. One boot serves them all; each gets a VM of
+# its own. What goes in is copied when it is built.
+set(lab ${CMAKE_BINARY_DIR}/lab/served)
+set(run_lab ${CMAKE_SOURCE_DIR}/scripts/lab)
+
+add_custom_target(lab_files ALL
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/lab-bin
+  COMMAND ${CMAKE_COMMAND} -E copy_if_different $<TARGET_FILE:gdbvm> $<TARGET_FILE:kvm_tests> ${CMAKE_BINARY_DIR}/lab-bin
+  DEPENDS gdbvm kvm_tests VERBATIM)
+
+function(lab_test name)
+  add_test(NAME lab.${name} COMMAND ${ARGN})
+  set_tests_properties(lab.${name} PROPERTIES LABELS lab FIXTURES_REQUIRED lab RESOURCE_LOCK lab SKIP_RETURN_CODE 77
+                       TIMEOUT 1500)
+endfunction()
+
+add_test(NAME lab.boot COMMAND ${run_lab} --build ${CMAKE_BINARY_DIR} --serve ${lab})
+add_test(NAME lab.end COMMAND ${run_lab} --stop ${lab})
+set_tests_properties(lab.boot PROPERTIES LABELS lab FIXTURES_SETUP lab TIMEOUT 900)
+set_tests_properties(lab.end PROPERTIES LABELS lab FIXTURES_CLEANUP lab)
+
+foreach(tag ${kvm_tags})
+  lab_test(kvm.${tag} ${run_lab} --in ${lab} --timeout 1200 kvm_tests "[${tag}]" --warn NoTests)
+endforeach()
+foreach(test ${gdb_tests})
+  get_filename_component(name ${test} NAME_WE)
+  lab_test(gdb.${name} python3 ${CMAKE_SOURCE_DIR}/tests/gdb/run.py --lab ${lab} --guests ${CMAKE_BINARY_DIR}/guests ${test})
+endforeach()
