@@ -44,6 +44,14 @@ constexpr std::array<RegisterInfo, kRegisterCount> kTable = {{
     {Register::kXmm12, "xmm12", 128, "vec128"},   {Register::kXmm13, "xmm13", 128, "vec128"},
     {Register::kXmm14, "xmm14", 128, "vec128"},   {Register::kXmm15, "xmm15", 128, "vec128"},
     {Register::kMxcsr, "mxcsr", 32, "i386_mxcsr"},
+    {Register::kYmm0h, "ymm0h", 128, "uint128"},  {Register::kYmm1h, "ymm1h", 128, "uint128"},
+    {Register::kYmm2h, "ymm2h", 128, "uint128"},  {Register::kYmm3h, "ymm3h", 128, "uint128"},
+    {Register::kYmm4h, "ymm4h", 128, "uint128"},  {Register::kYmm5h, "ymm5h", 128, "uint128"},
+    {Register::kYmm6h, "ymm6h", 128, "uint128"},  {Register::kYmm7h, "ymm7h", 128, "uint128"},
+    {Register::kYmm8h, "ymm8h", 128, "uint128"},  {Register::kYmm9h, "ymm9h", 128, "uint128"},
+    {Register::kYmm10h, "ymm10h", 128, "uint128"},{Register::kYmm11h, "ymm11h", 128, "uint128"},
+    {Register::kYmm12h, "ymm12h", 128, "uint128"},{Register::kYmm13h, "ymm13h", 128, "uint128"},
+    {Register::kYmm14h, "ymm14h", 128, "uint128"},{Register::kYmm15h, "ymm15h", 128, "uint128"},
     {Register::kEax, "eax", 32, "int32"},         {Register::kEcx, "ecx", 32, "int32"},
     {Register::kEdx, "edx", 32, "int32"},         {Register::kEbx, "ebx", 32, "int32"},
     {Register::kEsp, "esp", 32, "int32"},         {Register::kEbp, "ebp", 32, "int32"},
@@ -126,7 +134,7 @@ struct Feature {
   std::array<Range, 3> ranges;
   std::size_t range_count;
 };
-constexpr std::array<Feature, 4> kFeatures = {{
+constexpr std::array<Feature, 5> kFeatures = {{
     {"org.gnu.gdb.i386.core",
      kCoreTypes,
      {{{Register::kRax, Register::kGs}, {Register::kSt0, Register::kFop}, {Register::kEax, Register::kEip}}},
@@ -134,6 +142,7 @@ constexpr std::array<Feature, 4> kFeatures = {{
     {"org.gnu.gdb.i386.segments", "", {{{Register::kFsBase, Register::kGsBase}}}, 1},
     {"org.gdbvm.x86.system", kSystemTypes, {{{Register::kKGsBase, Register::kEfer}}}, 1},
     {"org.gnu.gdb.i386.sse", kSseTypes, {{{Register::kXmm0, Register::kMxcsr}}}, 1},
+    {"org.gnu.gdb.i386.avx", "", {{{Register::kYmm0h, Register::kYmm15h}}}, 1},
 }};
 
 // gdb 13 dies of an assertion when an i386 architecture meets the standard feature with fs_base, which it numbers as

@@ -1,6 +1,7 @@
 /// The registers gdb sees: numbers, names, sizes and the target description (target.xml).
 ///
 /// Numbers 0 to 65 are those of QEMU's i386-64bit.xml, in its order, so that tools made for it work unchanged.
+/// Behind them come the upper halves of the AVX registers, of which gdb makes ymm0 … ymm15.
 /// Two shapes of description exist, chosen once per VM (never per CPU mode):
 ///   kX86_64  the 64-bit description, with code and data pointers typed as such.
 ///   kAny     the same registers plus 32-bit views (eax … eip) behind them. With it stock gdb accepts
@@ -29,6 +30,8 @@ enum class Register : std::uint8_t {
   kXmm0, kXmm1, kXmm2, kXmm3, kXmm4, kXmm5, kXmm6, kXmm7,
   kXmm8, kXmm9, kXmm10, kXmm11, kXmm12, kXmm13, kXmm14, kXmm15,
   kMxcsr,
+  kYmm0h, kYmm1h, kYmm2h, kYmm3h, kYmm4h, kYmm5h, kYmm6h, kYmm7h,
+  kYmm8h, kYmm9h, kYmm10h, kYmm11h, kYmm12h, kYmm13h, kYmm14h, kYmm15h,
   // kAny only: 32-bit views in i386 order; writing one clears the upper half.
   kEax, kEcx, kEdx, kEbx, kEsp, kEbp, kEsi, kEdi, kEip,
 };

@@ -84,6 +84,7 @@ TEST_CASE("registers written are what the guest runs with, x87 and SSE survive",
   extended.xmm[5][3] = std::byte{0x77};
   extended.st[2][9] = std::byte{0x40};
   extended.mxcsr = 0x1f00;
+
   extended.kernel_gs_base = 0xffff800012345000;
   guest.machine.vcpu(0).call([&](kvm::Vcpu& vcpu) { vcpu.set_extended_state(extended); });
   REQUIRE(guest.machine.vcpu(0).call([](kvm::Vcpu& vcpu) { return vcpu.extended_state(); }) == extended);

@@ -74,7 +74,7 @@ struct CpuState {
   bool operator==(const CpuState&) const = default;
 };
 
-/// x87, SSE: the state FXSAVE stores (SDM 1 10.5), and the one MSR of gdb's view that sregs lack.
+/// x87, SSE: the state FXSAVE stores (SDM 1 10.5); AVX; and the one MSR of gdb's view that sregs lack.
 struct ExtendedState {
   std::array<std::array<std::byte, 10>, 8> st{};  ///< ST(0) … ST(7)
   std::uint16_t fcw = 0x37f;
@@ -85,6 +85,7 @@ struct ExtendedState {
   std::uint64_t fdp = 0;
   std::array<std::array<std::byte, 16>, 16> xmm{};
   std::uint32_t mxcsr = 0x1f80;
+  std::array<std::array<std::byte, 16>, 16> ymm_high{};  ///< bits 255:128; zero where the CPU has no AVX
   std::uint64_t kernel_gs_base = 0;
   bool operator==(const ExtendedState&) const = default;
 };

@@ -131,7 +131,7 @@ void set_x87_control(ExtendedState& state, Register reg, std::uint64_t number) {
 
 }  // namespace
 
-bool is_extended(Register reg) { return reg == Register::kKGsBase || between(reg, Register::kSt0, Register::kMxcsr); }
+bool is_extended(Register reg) { return reg == Register::kKGsBase || between(reg, Register::kSt0, Register::kYmm15h); }
 
 Value get_register(const CpuState& state, Register reg) {
   const Register wide = widened(reg);
@@ -155,6 +155,9 @@ Value get_register(const ExtendedState& state, Register reg) {
   if (between(reg, Register::kSt0, Register::kSt7)) return value_of(state.st[offset_from(reg, Register::kSt0)]);
   if (between(reg, Register::kXmm0, Register::kXmm15)) return value_of(state.xmm[offset_from(reg, Register::kXmm0)]);
   if (reg == Register::kMxcsr) return Value::of(state.mxcsr);
+  if (between(reg, Register::kYmm0h, Register::kYmm15h)) {
+    return value_of(state.ymm_high[offset_from(reg, Register::kYmm0h)]);
+  }
   return Value::of(x87_control(state, reg));
 }
 
@@ -194,6 +197,8 @@ gdb::Result<ExtendedState> with_register(const ExtendedState& state, Register re
     std::copy_n(value.bytes.begin(), st.size(), st.begin());
   } else if (between(reg, Register::kXmm0, Register::kXmm15)) {
     changed.xmm[offset_from(reg, Register::kXmm0)] = value.bytes;
+  } else if (between(reg, Register::kYmm0h, Register::kYmm15h)) {
+    changed.ymm_high[offset_from(reg, Register::kYmm0h)] = value.bytes;
   } else if (reg == Register::kMxcsr) {
     if ((value.number() & ~0xffffULL) != 0) return gdb::fail("reserved bits of MXCSR (above bit 15) must be zero");
     changed.mxcsr = static_cast<std::uint32_t>(value.number());

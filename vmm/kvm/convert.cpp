@@ -62,6 +62,13 @@ constexpr std::size_t kFdp = 16;
 constexpr std::size_t kMxcsr = 24;
 constexpr std::size_t kSt = 32;
 constexpr std::size_t kXmm = 160;
+// Behind it: the header's component bitmap, and the AVX component, whose place CPUID.(0DH,2).EBX gives as 576 on all
+// CPUs.
+constexpr std::size_t kXstateBv = 512;
+constexpr std::size_t kYmmHigh = 576;
+constexpr std::size_t kXsaveSize = kYmmHigh + 16 * 16;
+constexpr std::uint64_t kComponentsX87AndSse = 3;
+constexpr std::uint64_t kComponentAvx = 4;
 
 template <typename T>
 void get(std::span<const std::byte> area, std::size_t offset, T& value) {
@@ -118,8 +125,8 @@ void to_kvm(const CpuState& state, ::kvm_sregs& sregs) {
   sregs.apic_base = state.apic_base;
 }
 
-void from_fxsave(std::span<const std::byte> area, ExtendedState& state) {
-  VMM_CHECK(area.size() >= 512);
+void from_xsave(std::span<const std::byte> area, ExtendedState& state) {
+  VMM_CHECK(area.size() >= kXsaveSize);
   get(area, kFcw, state.fcw);
   get(area, kFsw, state.fsw);
   get(area, kFtw, state.ftw);
@@ -129,10 +136,17 @@ void from_fxsave(std::span<const std::byte> area, ExtendedState& state) {
   get(area, kMxcsr, state.mxcsr);
   for (std::size_t i = 0; i < state.st.size(); ++i) get(area, kSt + 16 * i, state.st[i]);
   for (std::size_t i = 0; i < state.xmm.size(); ++i) get(area, kXmm + 16 * i, state.xmm[i]);
+  std::uint64_t components = 0;
+  get(area, kXstateBv, components);
+  state.ymm_high = {};
+  if ((components & kComponentAvx) == 0) return;
+  for (std::size_t i = 0; i < state.ymm_high.size(); ++i) get(area, kYmmHigh + 16 * i, state.ymm_high[i]);
 }
 
-void to_fxsave(const ExtendedState& state, std::span<std::byte> area) {
-  VMM_CHECK(area.size() >= 512);
+void to_xsave(const ExtendedState& state, std::span<std::byte> area) {
+  VMM_CHECK(area.size() >= kXsaveSize);
+  ExtendedState present;
+  from_xsave(area, present);
   put(area, kFcw, state.fcw);
   put(area, kFsw, state.fsw);
   put(area, kFtw, state.ftw);
@@ -142,6 +156,14 @@ void to_fxsave(const ExtendedState& state, std::span<std::byte> area) {
   put(area, kMxcsr, state.mxcsr);
   for (std::size_t i = 0; i < state.st.size(); ++i) put(area, kSt + 16 * i, state.st[i]);
   for (std::size_t i = 0; i < state.xmm.size(); ++i) put(area, kXmm + 16 * i, state.xmm[i]);
+  std::uint64_t components = 0;
+  get(area, kXstateBv, components);
+  components |= kComponentsX87AndSse;
+  if (state.ymm_high != present.ymm_high) {
+    components |= kComponentAvx;
+    for (std::size_t i = 0; i < state.ymm_high.size(); ++i) put(area, kYmmHigh + 16 * i, state.ymm_high[i]);
+  }
+  put(area, kXstateBv, components);
 }
 
 }  // namespace vmm::kvm

@@ -15,8 +15,9 @@ void to_kvm(const CpuState& state, ::kvm_regs& regs);
 /// Leaves what CpuState lacks (the interrupt bitmap) cleared: KVM keeps an injected interrupt then.
 void to_kvm(const CpuState& state, ::kvm_sregs& sregs);
 
-/// The legacy region of an XSAVE area (SDM 1 13.4.1), at least 512 bytes.
-void from_fxsave(std::span<const std::byte> area, ExtendedState& state);
-void to_fxsave(const ExtendedState& state, std::span<std::byte> area);
+/// An XSAVE area in standard format (SDM 1 13.4): legacy region, header, AVX state.
+void from_xsave(std::span<const std::byte> area, ExtendedState& state);
+/// Marks as present what it writes. AVX only when it differs from what the area holds: not every CPU takes it.
+void to_xsave(const ExtendedState& state, std::span<std::byte> area);
 
 }  // namespace vmm::kvm

@@ -16,8 +16,6 @@ namespace vmm::kvm {
 namespace {
 
 constexpr std::uint32_t kMsrKernelGsBase = 0xc0000102;
-constexpr std::size_t kXstateBv = 512;  // SDM 1 13.4.2
-constexpr std::uint64_t kXstateX87AndSse = 3;
 
 /// The supported CPUID with this vCPU's APIC id (SDM 2A, CPUID leaves 1, 0BH and 1FH).
 void set_cpuid(const System& system, int vcpu_fd, unsigned index) {
@@ -172,7 +170,7 @@ ExtendedState Vcpu::extended_state() {
   ::kvm_xsave area{};
   checked_ioctl(fd_.get(), KVM_GET_XSAVE, "KVM_GET_XSAVE", &area);
   ExtendedState state;
-  from_fxsave(std::as_bytes(std::span(area.region)), state);
+  from_xsave(std::as_bytes(std::span(area.region)), state);
   state.kernel_gs_base = msr(kMsrKernelGsBase);
   return state;
 }
@@ -180,12 +178,7 @@ ExtendedState Vcpu::extended_state() {
 void Vcpu::set_extended_state(const ExtendedState& state) {
   ::kvm_xsave area{};
   checked_ioctl(fd_.get(), KVM_GET_XSAVE, "KVM_GET_XSAVE", &area);
-  const auto bytes = std::as_writable_bytes(std::span(area.region));
-  to_fxsave(state, bytes);
-  std::uint64_t components = 0;
-  std::memcpy(&components, bytes.data() + kXstateBv, sizeof components);
-  components |= kXstateX87AndSse;
-  std::memcpy(bytes.data() + kXstateBv, &components, sizeof components);
+  to_xsave(state, std::as_writable_bytes(std::span(area.region)));
   checked_ioctl(fd_.get(), KVM_SET_XSAVE, "KVM_SET_XSAVE", &area);
 
   if (state.kernel_gs_base == msr(kMsrKernelGsBase)) return;

@@ -253,7 +253,7 @@ TEST_CASE("a stop brings the registers that gdb wants next") {
   play(R"(
     → c
     * stop
-    ← T05thread:2;7:0000000000000000;10:007c000000000000;12:08000000;4a:00000000;)",
+    ← T05thread:2;7:0000000000000000;10:007c000000000000;12:08000000;5a:00000000;)",
        around);
 }
 
