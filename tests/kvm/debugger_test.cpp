@@ -132,7 +132,7 @@ TEST_CASE("a jump onto a breakpoint hits it, a continue from one does not", "[de
 
 TEST_CASE("attach to a running guest, interrupt, detach, again and again", "[debugger]") {
   Bench bench(kCount, {.wait = false});
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < rounds(50); ++round) {
     bench.debugger.attach(bench);
     bench.next();
     REQUIRE_FALSE(bench.debugger.running());

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdlib>
 #include <deque>
 #include <initializer_list>
 #include <memory>
@@ -66,6 +67,10 @@ class Reports {
   std::condition_variable arrived_;
   std::deque<StopReport> reports_;
 };
+
+/// How often to do what must hold however often: `count`, or a thirtieth where GDBVM_SLOW says that the host is
+/// emulated.
+inline int rounds(int count) { return std::getenv("GDBVM_SLOW") != nullptr ? count / 30 + 1 : count; }
 
 inline const kvm::System& host() {
   static const kvm::System system;

@@ -18,7 +18,7 @@ const Code kPoll{0xb0, 0x00, 0xe4, 0xe9, 0x88, 0xc3, 0xeb, 0xf8};
 
 TEST_CASE("a stop request is never lost, and reported once", "[vcpu_thread]") {
   Guest guest(kSpin);
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < rounds(3000); ++round) {
     guest.machine.vcpu(0).run({});
     guest.machine.vcpu(0).request_stop();
     const StopReport report = guest.reports.next();
@@ -39,7 +39,7 @@ TEST_CASE("four vCPUs stop and go on, each reporting once a round", "[vcpu_threa
       vcpu.set_running();
     });
   }
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < rounds(500); ++round) {
     for (unsigned i = 0; i < 4; ++i) guest.machine.vcpu(i).run({});
     for (unsigned i = 0; i < 4; ++i) guest.machine.vcpu(i).request_stop();
     std::array<int, 4> reports{};
@@ -50,7 +50,7 @@ TEST_CASE("four vCPUs stop and go on, each reporting once a round", "[vcpu_threa
 
 TEST_CASE("registers are never shown half way through a port read", "[vcpu_thread]") {
   Guest guest(kPoll);
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < rounds(3000); ++round) {
     guest.machine.vcpu(0).run({});
     guest.machine.vcpu(0).request_stop();
     const CpuState state = guest.reports.next().state;
@@ -69,7 +69,7 @@ TEST_CASE("a stop request to a parked vCPU is ignored", "[vcpu_thread]") {
 }
 
 TEST_CASE("a running vCPU thread can be ended", "[vcpu_thread]") {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < rounds(20); ++round) {
     Guest guest(kSpin);
     guest.machine.vcpu(0).run({});
   }

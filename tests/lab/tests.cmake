@@ -20,7 +20,7 @@ set_tests_properties(lab.boot PROPERTIES LABELS lab FIXTURES_SETUP lab TIMEOUT 9
 set_tests_properties(lab.end PROPERTIES LABELS lab FIXTURES_CLEANUP lab)
 
 foreach(tag ${kvm_tags})
-  lab_test(kvm.${tag} ${run_lab} --in ${lab} --timeout 1200 kvm_tests "[${tag}]" --warn NoTests)
+  lab_test(kvm.${tag} ${run_lab} --in ${lab} --timeout 1200 env GDBVM_SLOW=1 kvm_tests "[${tag}]" --warn NoTests)
 endforeach()
 foreach(test ${gdb_tests})
   get_filename_component(name ${test} NAME_WE)

@@ -37,13 +37,17 @@ constexpr std::uint64_t kRflagsLoadable = 0x257fd5;
 }  // namespace
 
 std::optional<std::uint64_t> handler_of(const CpuState& state, const GuestMemory& memory, unsigned vector) {
-  if ((state.efer & kEferLma) == 0) return {};
-  const std::uint64_t offset = std::uint64_t{vector} * 16;
-  if (offset + 15 > state.idt.limit) return {};
-  const auto gate = load_linear<std::array<std::uint32_t, 4>>(state, memory, state.idt.base + offset);
+  if ((state.cr0 & kCr0Pe) == 0) return {};
+  const bool long_mode = (state.efer & kEferLma) != 0;
+  const std::uint64_t size = long_mode ? 16 : 8;
+  const std::uint64_t offset = vector * size;
+  if (offset + size - 1 > state.idt.limit) return {};
+  std::array<std::uint32_t, 4> gate{};
+  const auto bytes = std::as_writable_bytes(std::span(gate)).first(size);
+  if (read_linear(state, memory, state.idt.base + offset, bytes) != size) return {};
   constexpr std::uint32_t kPresent = 1U << 15;
-  if (!gate || ((*gate)[1] & kPresent) == 0) return {};
-  return ((*gate)[0] & 0xffffU) | ((*gate)[1] & 0xffff0000U) | (std::uint64_t{(*gate)[2]} << 32U);
+  if ((gate[1] & kPresent) == 0) return {};
+  return (gate[0] & 0xffffU) | (gate[1] & 0xffff0000U) | (std::uint64_t{gate[2]} << 32U);
 }
 
 std::optional<InterruptFrame> frame_at(const CpuState& state, const GuestMemory& memory, std::uint64_t address) {
@@ -75,8 +79,27 @@ std::optional<CpuState> return_to_user(const CpuState& state, const GuestMemory&
   return back;
 }
 
-void scrub_step_flag(const CpuState& before, const CpuState& after, GuestMemory& memory) {
-  if (mode_of(after) != CpuMode::kLong64 || cpl_of(after) != 0 || (before.rflags & kRflagsTf) != 0) return;
+std::optional<unsigned> software_interrupt_at(const CpuState& state, const GuestMemory& memory) {
+  std::array<std::byte, 2> code{};
+  const std::size_t count = read_linear(state, memory, linear_pc(state), code);
+  if (count > 0 && code[0] == std::byte{0xcc}) return 3;
+  if (count > 0 && code[0] == std::byte{0xce}) return 4;
+  if (count > 1 && code[0] == std::byte{0xcd}) return std::to_integer<unsigned>(code[1]);
+  return {};
+}
+
+namespace {
+
+/// Clears TF in the flags that lie at a linear address: the low word holds it, whatever the size.
+void clear_step_flag_at(const CpuState& state, GuestMemory& memory, std::uint64_t address) {
+  const auto flags = load_linear<std::uint16_t>(state, memory, address);
+  if (!flags) return;
+  const auto clean = static_cast<std::uint16_t>(*flags & ~kRflagsTf);
+  write_linear(state, memory, address, std::as_bytes(std::span(&clean, 1)));
+}
+
+void clean_frame(const CpuState& before, const CpuState& after, GuestMemory& memory) {
+  if (mode_of(after) != CpuMode::kLong64 || cpl_of(after) != 0) return;
   // Above the frame: an error code, and what the handler's first instruction has pushed.
   constexpr std::uint64_t kMostAbove = 3;
   for (std::uint64_t words = 0; words <= kMostAbove; ++words) {
@@ -86,10 +109,28 @@ void scrub_step_flag(const CpuState& before, const CpuState& after, GuestMemory&
         frame->ss != before.segments[kSs].selector || (frame->rflags & kRflagsTf) == 0) {
       continue;
     }
-    const std::uint64_t clean = frame->rflags & ~kRflagsTf;
-    write_linear(after, memory, address + offsetof(InterruptFrame, rflags), std::as_bytes(std::span(&clean, 1)));
-    return;
+    return clear_step_flag_at(after, memory, address + offsetof(InterruptFrame, rflags));
   }
+}
+
+}  // namespace
+
+CpuState without_step_flag(const CpuState& before, CpuState after, GuestMemory& memory) {
+  if ((before.rflags & kRflagsTf) != 0) return after;
+  constexpr std::byte kPushf{0x9c};
+  constexpr std::array kSyscall{std::byte{0x0f}, std::byte{0x05}};
+  std::array<std::byte, 2> code{};
+  read_linear(before, memory, linear_pc(before), code);
+  const bool operand_size = code[0] == std::byte{0x66};
+  if (code == kSyscall) after.gpr[kR11] &= ~kRflagsTf;
+  if (code[operand_size ? 1 : 0] == kPushf) {
+    const bool flat = mode_of(after) == CpuMode::kLong64;
+    const Segment& ss = after.segments[kSs];
+    const std::uint64_t rsp = flat ? after.gpr[kRsp] : after.gpr[kRsp] & (ss.db ? 0xffffffff : 0xffff);
+    clear_step_flag_at(after, memory, flat ? rsp : ss.base + rsp);
+  }
+  clean_frame(before, after, memory);
+  return after;
 }
 
 }  // namespace vmm

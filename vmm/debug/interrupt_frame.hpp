@@ -10,7 +10,8 @@
 
 namespace vmm {
 
-/// The handler of `vector` by the guest's IDT; empty when there is none (or outside long mode).
+/// The linear address of the handler of `vector` by the guest's IDT, in protected mode taken as flat; empty when there
+/// is none, and in real mode.
 std::optional<std::uint64_t> handler_of(const CpuState& state, const GuestMemory& memory, unsigned vector);
 
 struct InterruptFrame {
@@ -27,8 +28,12 @@ std::optional<InterruptFrame> frame_at(const CpuState& state, const GuestMemory&
 /// The state as IRETQ of this frame to user mode leaves it; empty when the guest's descriptors do not allow it.
 std::optional<CpuState> return_to_user(const CpuState& state, const GuestMemory& memory, const InterruptFrame& frame);
 
-/// A step that ended in a handler may have left its TF in the frame there, where the guest's IRETQ would load it and
-/// get a #DB of ours. Clears it, when the stack of `after` holds the frame that interrupted `before`.
-void scrub_step_flag(const CpuState& before, const CpuState& after, GuestMemory& memory);
+/// What a single step leaves of its TF where the guest can find it (SDM 3B 18.3.1.4): in a frame, when the step ended
+/// in a handler; in the word that PUSHF pushed; in R11 behind SYSCALL. Clears it, unless the guest itself had TF set
+/// before. Returns the state after the step as the guest is to see it.
+CpuState without_step_flag(const CpuState& before, CpuState after, GuestMemory& memory);
+
+/// The vector of the INT n (or INT3, INTO) at the program counter.
+std::optional<unsigned> software_interrupt_at(const CpuState& state, const GuestMemory& memory);
 
 }  // namespace vmm

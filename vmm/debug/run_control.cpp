@@ -68,7 +68,10 @@ void RunControl::report(StopReport report) {
   VMM_CHECK(!slot.parked);
   slot.parked = true;
   slot.state = report.state;
-  if (slot.stepping) scrub_step_flag(slot.launched, slot.state, machine_.memory());
+  if (slot.stepping) {
+    slot.state = without_step_flag(slot.launched, slot.state, machine_.memory());
+    slot.dirty = slot.state != report.state;
+  }
   const TrapContext context{.breakpoints = breakpoints_,
                             .memory = machine_.memory(),
                             .host = host(),
@@ -202,6 +205,11 @@ void RunControl::launch(unsigned vcpu, bool step, bool armed) {
     if (address && free != order.debug.registers.end()) *free = kvm::DebugRegister{.address = *address};
   };
   slot.hooks = {};
+  // A step over INT n does not stop at its handler: the CPU clears TF on the way (SDM 3B 18.3.1.4).
+  if (step) {
+    if (const auto vector = software_interrupt_at(slot.state, machine_.memory()))
+      hook(*vector, slot.hooks.step_ends_at);
+  }
   if (step && !host().step_user && cpl_of(slot.state) == 3) hook(1, slot.hooks.debug_handler);
   if (armed && breakpoints_.user_traps()) hook(3, slot.hooks.breakpoint_handler);
   slot.stepping = step;

@@ -71,7 +71,7 @@ class RunControl {
     bool step_over = false;
     bool stepping = false;
     CpuState launched;  // what it ran from last
-    UserHooks hooks;
+    HandlerHooks hooks;
     std::optional<std::uint8_t> exception;
   };
 

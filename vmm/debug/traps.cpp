@@ -67,6 +67,7 @@ Verdict interpret_debug(const DebugTrap& trap, const CpuState& state, const Trap
     if (auto verdict = planted(state, pc, context)) return *verdict;
     return GoOn{.step_over = false, .exception = kVectorBp, .state = {}};
   }
+  if (context.stepping && context.hooks.step_ends_at == pc) return StepDone{};
   if (auto verdict = user_hook(state, context)) return *verdict;
   for (std::size_t i = 0; i < Breakpoints::kRegisters; ++i) {
     if ((trap.dr6 >> i & 1U) == 0) continue;

@@ -12,8 +12,10 @@
 
 namespace vmm {
 
-/// Addresses of the guest's own handlers on which a debug register waits, on hosts that lose control in user mode.
-struct UserHooks {
+/// Addresses of the guest's own handlers on which a debug register waits.
+struct HandlerHooks {
+  std::optional<std::uint64_t> step_ends_at;  ///< of the INT n being stepped
+  // On hosts that lose control in user mode:
   std::optional<std::uint64_t> debug_handler;       ///< #DB: ends a step
   std::optional<std::uint64_t> breakpoint_handler;  ///< #BP: a planted int3
 };
@@ -45,7 +47,7 @@ struct TrapContext {
   const Breakpoints& breakpoints;
   const GuestMemory& memory;
   const kvm::HostAbilities& host;
-  UserHooks hooks;
+  HandlerHooks hooks;
   bool stepping = false;
 };
 

@@ -35,6 +35,11 @@ Vm::Vm(const System& system, const GuestMemory& memory, Chips chips) : system_(s
     ::kvm_pit_config pit{};
     pit.flags = KVM_PIT_SPEAKER_DUMMY;
     checked_ioctl(fd(), KVM_CREATE_PIT2, "KVM_CREATE_PIT2", &pit);
+    // The ticks that a stopped guest misses are not made up for when it runs on.
+    ::kvm_reinject_control reinject{};
+    if (system.extension(KVM_CAP_REINJECT_CONTROL) != 0) {
+      checked_ioctl(fd(), KVM_REINJECT_CONTROL, "KVM_REINJECT_CONTROL", &reinject);
+    }
   }
   std::uint32_t slot = 0;
   for (const GuestMemory::Region& region : memory.regions()) {

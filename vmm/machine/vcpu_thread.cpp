@@ -22,16 +22,27 @@ thread_local volatile std::uint8_t* t_immediate_exit = nullptr;
 thread_local std::optional<MachineRequest>* t_request = nullptr;
 
 /// A signal that arrives outside KVM_RUN would be lost without this line.
+#ifdef __SANITIZE_THREAD__
+__attribute__((no_sanitize_thread))
+#endif
 void on_kick(int) {
   if (t_immediate_exit != nullptr) *t_immediate_exit = 1;
 }
+
+#ifdef __SANITIZE_THREAD__
+// ThreadSanitizer's sigaction would put the handler off to a safe point of its own, which is after KVM_RUN: too late.
+extern "C" int __sigaction(int, const struct sigaction*, struct sigaction*) noexcept;
+constexpr auto install = &__sigaction;
+#else
+constexpr auto install = static_cast<int (*)(int, const struct sigaction*, struct sigaction*)>(&::sigaction);
+#endif
 
 void install_kick_handler() {
   static std::once_flag once;
   std::call_once(once, [] {
     struct sigaction action{};
     action.sa_handler = on_kick;
-    sigaction(kKickSignal, &action, nullptr);
+    install(kKickSignal, &action, nullptr);
   });
 }
 
