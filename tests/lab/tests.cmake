@@ -1,5 +1,10 @@
 # The kvm and gdb labels again, inside the lab (README.md): on VT-x as Bochs has it. One boot serves them all; each gets a VM of
 # its own. What goes in is copied when it is built.
+# Off by default: it needs a minute of boot, a whole core and packages of its own. scripts/test --all turns it on.
+option(GDBVM_LAB "tests inside the lab" OFF)
+if(NOT GDBVM_LAB)
+  return()
+endif()
 set(lab ${CMAKE_BINARY_DIR}/lab/served)
 set(run_lab ${CMAKE_SOURCE_DIR}/scripts/lab)
 
