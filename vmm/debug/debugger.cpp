@@ -48,7 +48,7 @@ void Debugger::build() {
   const std::uint64_t generation = ++generation_;
   machine_ = host_.build([this, generation](StopReport report) {
     host_.post([this, generation, shared = std::make_shared<StopReport>(std::move(report))] {
-      if (generation == generation_) run_->report(std::move(*shared));
+      if (generation == generation_) run_->report(*shared);
     });
   });
   breakpoints_.use(machine_->memory());

@@ -63,7 +63,7 @@ void RunControl::ask_to_park() {
 
 bool RunControl::all_parked() const { return std::ranges::all_of(slots_, &Slot::parked); }
 
-void RunControl::report(StopReport report) {
+void RunControl::report(const StopReport& report) {
   Slot& slot = slots_.at(report.vcpu);
   VMM_CHECK(!slot.parked);
   slot.parked = true;

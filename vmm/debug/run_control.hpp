@@ -49,7 +49,7 @@ class RunControl {
   /// Running only: asks, when all have parked, whether anything can still wake the guest.
   void check_halted();
   /// A report of the machine that this controls.
-  void report(StopReport report);
+  void report(const StopReport& report);
 
   bool block_interrupts = true;  ///< while stepping
 

@@ -218,7 +218,7 @@ HostAbilities probe(const System& system) {
 
 std::vector<AbilityRow> describe(const HostAbilities& host) {
   const auto yes_no = [](bool value) { return std::string(value ? "yes" : "no"); };
-  const auto trap = [](std::string_view key, TrapEffect effect, std::string where) {
+  const auto trap = [](std::string_view key, TrapEffect effect, const std::string& where) {
     std::string meaning;
     switch (effect) {
       case TrapEffect::kDebugExit: meaning = "breakpoints in memory work " + where; break;
