@@ -1,5 +1,5 @@
 # gdbvm: image kernel64
-# gdbvm: append ticks=60
+# gdbvm: append forever
 # gdbvm: expect-exit 0
 # Every way to stop, in a 64-bit kernel.
 connect()
@@ -65,4 +65,5 @@ execute("jump count_once")
 equal(function(), "bump")
 execute("finish")
 equal(value("counter"), before + 1)
+power_off_soon()
 exits("continue")

@@ -12,7 +12,8 @@ A test is Python that runs inside gdb (see gdbtest.py), with a header of `# gdbv
   running              the guest runs before gdb comes (otherwise: --wait)
   symbols NAME         symbol file, of the guests folder (default: the image, when gdb can read it)
   requires KEY=VALUE   a probe of `gdbvm host` that must have this value; else the test is skipped
-  local                needs the VM's own socket, files or process: skipped where the VM is elsewhere (the lab)
+  local                needs the VM's own socket, files or process: skipped where the VM is elsewhere (the lab, where
+                       a lost connection looks like silence on the line)
   expect-exit N        gdbvm's exit status at the end (otherwise the VM is ended by the test)
   expect-serial REGEX  the console must match, at the end
   timeout SECONDS      a guard against hangs, not a measure (default 120)
@@ -134,7 +135,7 @@ class InLab:
             self._result = self._lab.wait()
 
     def console(self):
-        return self._lab.run(["cat", "/tmp/serial"]).stdout.decode("latin-1")
+        return self._lab.run(["cat", "/tmp/serial"]).stdout.decode("latin-1").replace("\r\n", "\n")
 
     def said(self):
         return self._result.stderr.decode("latin-1")
@@ -147,6 +148,7 @@ def main():
     parser.add_argument("--guests", required=True)
     parser.add_argument("test")
     options = parser.parse_args()
+    options.guests = os.path.abspath(options.guests)
     rows = header(options.test)
     if options.lab and "local" in rows:
         print("SKIPPED: needs gdbvm's own socket, files or process, which are inside the lab")
@@ -160,9 +162,14 @@ def main():
 
     for image in rows["image"]:
         for append in rows.get("append", [None]):
-            if not run(vm, options, rows, image, append):
+            problems, skipped = run(vm, options, rows, image, append)
+            if problems:
                 print(f"--- with image {image}, append {append}")
                 return 1
+            reason = reason or skipped
+    if reason:
+        print(f"SKIPPED: {reason}")
+        return SKIPPED
     return 0
 
 
@@ -191,36 +198,37 @@ def debugger(vm, options, rows, image, folder, endpoint):
 
 
 def converse(gdb, limit):
-    """What gdb said, and what is wrong with it."""
+    """What gdb said, what is wrong with it, and the reason why the test skipped the rest."""
     try:
         said, _ = gdb.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         gdb.kill()
         said, _ = gdb.communicate()
-        return said, ["gdb did not end in time"]
-    passed = gdb.returncode == 0 and "gdbtest: passed" in said
-    return said, [] if passed else ["the test did not pass"]
+        return said, ["gdb did not end in time"], None
+    ended = re.search(r"^gdbtest: (passed|skipped: (.*))$", said, re.MULTILINE)
+    passed = gdb.returncode == 0 and ended
+    return said, [] if passed else ["the test did not pass"], ended and ended[2]
 
 
 def run(vm, options, rows, image, append):
-    """One VM, one gdb. True when all is well; else everything that helps is printed."""
+    """One VM, one gdb. Returns the problems, printed with everything that helps, and the reason for skipping the rest."""
     with tempfile.TemporaryDirectory(prefix="gdbvm-test-") as folder:
         endpoint = vm.start(arguments(options, rows, image, append), folder)
         try:
             gdb = debugger(vm, options, rows, image, folder, endpoint)
-            said, problems = converse(gdb, float(rows.get("timeout", ["120"])[-1]) * (5 if vm.slow else 1))
-            if "expect-exit" in rows and not problems and vm.status() != rows["expect-exit"][-1]:
+            said, problems, skipped = converse(gdb, float(rows.get("timeout", ["120"])[-1]) * (5 if vm.slow else 1))
+            if "expect-exit" in rows and not problems and not skipped and vm.status() != rows["expect-exit"][-1]:
                 problems.append(f"gdbvm's exit status is {vm.status()}, expected {rows['expect-exit'][-1]}")
         finally:
             vm.end()
         console = vm.console()
-        for pattern in rows.get("expect-serial", []):
+        for pattern in rows.get("expect-serial", []) if not skipped else []:
             if not re.search(pattern, console):
                 problems.append(f"the console does not match {pattern!r}")
         if problems:
             print(said, *(f"FAILED: {problem}" for problem in problems), sep="\n")
             print(f"--- console:\n{console[-2000:]}\n--- gdbvm said:\n{vm.said()[-2000:]}")
-        return not problems
+        return problems, skipped
 
 
 if __name__ == "__main__":

@@ -10,8 +10,13 @@ if IMAGE.endswith("hello16"):
 LEAD_AWAY = {*range(0x70, 0x80), 0xC3, 0xCF, 0xE2, 0xE8, 0xE9, 0xEA, 0xEB, 0xF3, 0xF4, 0xFF}
 
 
+def loads_ss(code):
+    """The CPU holds the trap back until after the next instruction (SDM 3A 6.8.3)."""
+    return code[0] == 0x17 or code[0] == 0x8E and code[1] >> 3 & 7 == 2
+
+
 def leads_away(code):
-    return code[0] in LEAD_AWAY or code[0] == 0x48 and leads_away(code[1:]) or code[0] == 0x0F and code[1] >> 4 == 8
+    return code[0] in LEAD_AWAY or loads_ss(code) or code[0] == 0x48 and leads_away(code[1:]) or code[0] == 0x0F and code[1] >> 4 == 8
 
 
 def next_of(address):
@@ -21,7 +26,7 @@ def next_of(address):
 
 previous = pc()
 right_mode = not IMAGE.endswith("64")  # gdb can't know that the first instructions of a 64-bit guest are 32-bit code
-for at in range(1000):
+for at in range(60 if SLOW else 1000):
     right_mode = right_mode or value("$efer") & 0x400 != 0
     code, behind = peek(previous, 15), next_of(previous)
     gdb.execute("stepi", to_string=True)

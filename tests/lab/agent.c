@@ -25,6 +25,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "watchdog.h"
+
 enum { kMaxPayload = 8192, kFrameOverhead = 8, kMaxArgs = 256, kChunk = 2048 };
 
 static int control, line, child_signals;
@@ -197,6 +199,7 @@ int main(void) {
   sigprocmask(SIG_BLOCK, &chld, NULL);
   child_signals = signalfd(-1, &chld, SFD_CLOEXEC);
   setpriority(PRIO_PROCESS, 0, -20);
+  if (access("/sys/module/kvm_intel", F_OK) == 0) start_watchdog();
   setenv("PATH", "/bin:/sbin:/usr/bin", 1);
   setenv("HOME", "/tmp", 1);
   control = open_serial("/dev/ttyS2");

@@ -6,7 +6,6 @@ import pathlib
 import signal
 import socket
 import subprocess
-import threading
 
 from image import IPS, LabError
 
@@ -51,15 +50,12 @@ class Bochs:
             line_port=ports[0], control_port=ports[1]))  # fmt: skip
         # Debian's Bochs has its debugger built in and waits for a command: "c" is continue.
         (self._folder / "bochs.rc").write_text("c\n")
-        screen, terminal = os.openpty()  # the display `term` wants a terminal; what it draws goes to screen.log
-        try:
+        # The display `term` takes a file for its terminal; a real one can block Bochs, when its reader stalls.
+        with open(self._folder / "screen.log", "wb") as screen:
             self._process = subprocess.Popen(
                 ["bochs", "-q", "-f", "bochsrc", "-rc", "bochs.rc"],
-                cwd=self._folder, env={**os.environ, "TERM": "xterm"}, stdin=terminal, stdout=terminal,
-                stderr=terminal, start_new_session=True, preexec_fn=die_with_parent)  # fmt: skip
-        finally:
-            os.close(terminal)
-        threading.Thread(target=self._log_screen, args=(screen,), daemon=True).start()
+                cwd=self._folder, env={**os.environ, "TERM": "xterm"}, stdin=subprocess.DEVNULL, stdout=screen,
+                stderr=screen, start_new_session=True, preexec_fn=die_with_parent)  # fmt: skip
         try:
             self.line, self.control = (self._accept(listener) for listener in listeners)
         except BaseException:
@@ -77,16 +73,6 @@ class Bochs:
             raise LabError(f"Bochs did not start: see {self._folder}/screen.log and bochs.log") from None
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
-
-    def _log_screen(self, screen):
-        with open(self._folder / "screen.log", "wb", buffering=0) as log:
-            try:
-                while data := os.read(screen, 65536):
-                    if log.tell() < 4 << 20:
-                        log.write(data)
-            except OSError:
-                pass  # the terminal is gone with Bochs
-        os.close(screen)
 
     @property
     def pid(self):

@@ -27,10 +27,10 @@ MODULES = {
 # Instructions per emulated second. Lower makes serial lines and timers faster against real time (about 40 M/s).
 IPS = 20_000_000
 # tsc_early_khz: the emulated CPUID claims 3.5 GHz, the TSC counts instructions. cryptomgr.notests saves 11 s.
-# clearcpuid: Bochs reports a wrong XSAVES area size, for which Linux would turn AVX off altogether.
+# iomem, nohpet: see watchdog.h. clearcpuid: Bochs reports a wrong XSAVES area size, for which Linux would turn AVX off altogether.
 COMMAND_LINE = (
     f"console=ttyS0,115200 panic=1 quiet mitigations=off nokaslr tsc=reliable tsc_early_khz={IPS // 1000} "
-    "idle=poll cryptomgr.notests clearcpuid=xsaves,xsavec"
+    "iomem=relaxed nohpet idle=poll cryptomgr.notests clearcpuid=xsaves,xsavec"
 )
 
 
@@ -219,8 +219,9 @@ def build(cache, programs, files, progress):
     """Returns the boot CD with these programs (in /bin inside too) and files, made anew when any of them changed."""
     kernel = setup(cache, progress)
     with locked(cache):
-        agent, vmlinuz = HERE / "agent.c", next(kernel.glob("boot/vmlinuz-*"))
-        key = fingerprint([agent, HERE / "init", HERE / "image.py", vmlinuz, *programs, *files])
+        sources = [HERE / "agent.c", HERE / "watchdog.c"]
+        vmlinuz = next(kernel.glob("boot/vmlinuz-*"))
+        key = fingerprint([*sources, HERE / "init", HERE / "image.py", vmlinuz, *programs, *files])
         iso = cache / f"lab-{key}.iso"
         if iso.exists():
             os.utime(iso)
@@ -228,7 +229,7 @@ def build(cache, programs, files, progress):
         progress("building the boot image")
         with tempfile.TemporaryDirectory(dir=cache) as temporary:
             binary = pathlib.Path(temporary) / "agent"
-            run(["gcc", "-static", "-Os", "-s", "-o", binary, agent])
+            run(["gcc", "-static", "-pthread", "-Os", "-s", "-o", binary, *sources])
             initramfs = build_initramfs(kernel, binary, programs, files, temporary)
             new = pathlib.Path(temporary) / "lab.iso"
             build_disc(new, kernel, initramfs, temporary)

@@ -1,6 +1,6 @@
 # The kvm and gdb labels again, inside the lab (README.md): on VT-x as Bochs has it. One boot serves them all; each gets a VM of
 # its own. What goes in is copied when it is built.
-# Off by default: it needs a minute of boot, a whole core and packages of its own. scripts/test --all turns it on.
+# Off by default: it needs a minute of boot, a whole core and packages of its own. scripts/test turns it on.
 option(GDBVM_LAB "tests inside the lab" OFF)
 if(NOT GDBVM_LAB)
   return()

@@ -96,6 +96,7 @@ inline constexpr std::uint64_t kCr0Pg = 1U << 31;
 inline constexpr std::uint64_t kCr4Pse = 1U << 4;
 inline constexpr std::uint64_t kCr4Pae = 1U << 5;
 inline constexpr std::uint64_t kCr4La57 = 1U << 12;
+inline constexpr std::uint64_t kEferSce = 1U << 0;
 inline constexpr std::uint64_t kEferLme = 1U << 8;
 inline constexpr std::uint64_t kEferLma = 1U << 10;
 inline constexpr std::uint64_t kEferNxe = 1U << 11;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "vmm/base/errors.hpp"
@@ -119,6 +120,15 @@ std::optional<std::byte> Breakpoints::trap_for(const Place& place) const {
   return std::nullopt;
 }
 
+/// The instruction behind a load of SS does not fire a debug register (SDM 3B 18.3.1.1).
+bool Breakpoints::behind_stack_load(const Place& place) const {
+  if (place.physical < 2) return false;
+  std::array<std::byte, 2> before{};
+  memory_->read(place.physical - 2, before);
+  const bool mov_ss = before[0] == std::byte{0x8e} && (before[1] & std::byte{0x38}) == std::byte{0x10};
+  return mov_ss || before[1] == std::byte{0x17};  // pop ss
+}
+
 bool Breakpoints::give_register(Breakpoint& row, kvm::DebugRegister wanted) {
   for (std::size_t i = 0; i < kRegisters; ++i) {
     if (registers_[i]) continue;
@@ -175,6 +185,10 @@ void Breakpoints::arm(std::span<const CpuState* const> states) {
     const bool register_fires = host().execute_registers && (!place || !place->user || host().execute_registers_user);
     const auto taken = std::ranges::count_if(registers_, [](const auto& slot) { return slot.has_value(); });
     const bool register_free = taken < static_cast<std::ptrdiff_t>(most);
+    if (place && behind_stack_load(*place) && trap_for(*place) == kInt3) {
+      plant(*row, *place, kInt3);
+      continue;
+    }
     if (register_fires && register_free && give_register(*row, {.address = row->spec.address})) continue;
     if (!place) continue;
     if (const auto trap = trap_for(*place)) plant(*row, *place, *trap);

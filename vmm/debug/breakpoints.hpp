@@ -95,6 +95,7 @@ class Breakpoints {
   };
   std::optional<Place> place_of(std::uint64_t linear, std::span<const CpuState* const> states) const;
   std::optional<std::byte> trap_for(const Place& place) const;
+  bool behind_stack_load(const Place& place) const;
   bool give_register(Breakpoint& row, kvm::DebugRegister wanted);
   void plant(Breakpoint& row, const Place& place, std::byte trap);
   std::size_t registers_needed() const;

@@ -1,5 +1,6 @@
 #include "vmm/debug/interrupt_frame.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -37,7 +38,12 @@ constexpr std::uint64_t kRflagsLoadable = 0x257fd5;
 }  // namespace
 
 std::optional<std::uint64_t> handler_of(const CpuState& state, const GuestMemory& memory, unsigned vector) {
-  if ((state.cr0 & kCr0Pe) == 0) return {};
+  if ((state.cr0 & kCr0Pe) == 0) {
+    if (vector * 4 + 3 > state.idt.limit) return {};
+    const auto entry = load_linear<std::array<std::uint16_t, 2>>(state, memory, state.idt.base + vector * 4);
+    if (!entry) return {};
+    return (std::uint64_t{(*entry)[1]} << 4U) + (*entry)[0];
+  }
   const bool long_mode = (state.efer & kEferLma) != 0;
   const std::uint64_t size = long_mode ? 16 : 8;
   const std::uint64_t offset = vector * size;
@@ -79,16 +85,51 @@ std::optional<CpuState> return_to_user(const CpuState& state, const GuestMemory&
   return back;
 }
 
-std::optional<unsigned> software_interrupt_at(const CpuState& state, const GuestMemory& memory) {
-  std::array<std::byte, 2> code{};
-  const std::size_t count = read_linear(state, memory, linear_pc(state), code);
-  if (count > 0 && code[0] == std::byte{0xcc}) return 3;
-  if (count > 0 && code[0] == std::byte{0xce}) return 4;
-  if (count > 1 && code[0] == std::byte{0xcd}) return std::to_integer<unsigned>(code[1]);
-  return {};
+SideExits side_exits(const CpuState& state, const GuestMemory& memory) {
+  constexpr unsigned kDivide = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBound = 5, kInvalidOpcode = 6,
+                     kNoFpu = 7, kNotPresent = 11, kStack = 12, kProtection = 13, kPage = 14;
+  std::array<std::uint8_t, 15> code{};
+  const std::size_t count = read_linear(state, memory, linear_pc(state), std::as_writable_bytes(std::span(code)));
+  const auto at = [&](std::size_t i) -> unsigned { return i < count ? code.at(i) : 0x90; };
+  const bool rex = mode_of(state) == CpuMode::kLong64;
+  const auto is_prefix = [&](unsigned byte) {
+    return (rex && byte >> 4U == 4) || byte == 0x66 || byte == 0x67 || byte == 0xf0 || byte == 0xf2 || byte == 0xf3 ||
+           (byte & 0xe7U) == 0x26 || byte == 0x64 || byte == 0x65;
+  };
+  std::size_t i = 0;
+  while (i < count && is_prefix(code.at(i))) ++i;
+  const unsigned opcode = at(i);
+  switch (opcode) {
+    case 0xcc: return {{kBreakpoint}, {}};
+    case 0xcd: return {{at(i + 1)}, {}};
+    case 0xce: return {{kOverflow}, {}};
+    case 0xf1: return {{kDebug}, {}};
+    default: break;
+  }
+  const unsigned second = opcode == 0x0f ? at(i + 1) : 0;
+  constexpr std::uint32_t kLstar = 0xc0000082, kSysenterEip = 0x176;
+  if (second == 0x05) return {{kInvalidOpcode}, kLstar};
+  if (second == 0x34) return {{kInvalidOpcode, kProtection}, kSysenterEip};
+  struct Row {
+    unsigned first, last, vector;
+  };
+  constexpr std::array kRare{Row{0x0f, 0x0f, kNoFpu},      Row{0xd8, 0xdf, kNoFpu},      Row{0x9b, 0x9b, kNoFpu},
+                             Row{0xc4, 0xc5, kNoFpu},      Row{0x62, 0x62, kBound},      Row{0xf6, 0xf7, kDivide},
+                             Row{0xd4, 0xd4, kDivide},     Row{0x8e, 0x8e, kNotPresent}, Row{0x9a, 0x9a, kNotPresent},
+                             Row{0xea, 0xea, kNotPresent}, Row{0xca, 0xcb, kNotPresent}, Row{0xcf, 0xcf, kNotPresent}};
+  const auto* row = std::ranges::find_if(kRare, [&](const Row& r) { return opcode >= r.first && opcode <= r.last; });
+  return {{kPage, kProtection, kInvalidOpcode, row == kRare.end() ? kStack : row->vector}, {}};
 }
 
 namespace {
+
+/// The linear address of the top of the stack.
+std::uint64_t stack_top(const CpuState& state) {
+  const std::uint64_t rsp = state.gpr[kRsp];
+  if (mode_of(state) == CpuMode::kLong64) return rsp;
+  const Segment& ss = state.segments[kSs];
+  return ss.base + (rsp & (ss.db ? 0xffffffffU : 0xffffU));
+}
 
 /// Clears TF in the flags that lie at a linear address: the low word holds it, whatever the size.
 void clear_step_flag_at(const CpuState& state, GuestMemory& memory, std::uint64_t address) {
@@ -98,18 +139,33 @@ void clear_step_flag_at(const CpuState& state, GuestMemory& memory, std::uint64_
   write_linear(state, memory, address, std::as_bytes(std::span(&clean, 1)));
 }
 
+/// A frame of words of this size, which the CPU pushed for what ran `before` (SDM 3A 6.12.1, 6.14.2; 20.1.4).
+template <typename Word>
 void clean_frame(const CpuState& before, const CpuState& after, GuestMemory& memory) {
-  if (mode_of(after) != CpuMode::kLong64 || cpl_of(after) != 0) return;
+  enum : std::uint8_t { kIp, kCodeSegment, kFlags, kSp, kStackSegment, kWords };
+  const bool has_stack = sizeof(Word) == 8 || cpl_of(before) != cpl_of(after);
   // Above the frame: an error code, and what the handler's first instruction has pushed.
   constexpr std::uint64_t kMostAbove = 3;
-  for (std::uint64_t words = 0; words <= kMostAbove; ++words) {
-    const std::uint64_t address = after.gpr[kRsp] + 8 * words;
-    const auto frame = frame_at(after, memory, address);
-    if (!frame || frame->cs != before.segments[kCs].selector || frame->rsp != before.gpr[kRsp] ||
-        frame->ss != before.segments[kSs].selector || (frame->rflags & kRflagsTf) == 0) {
-      continue;
-    }
-    return clear_step_flag_at(after, memory, address + offsetof(InterruptFrame, rflags));
+  for (std::uint64_t above = 0; above <= kMostAbove; ++above) {
+    const std::uint64_t address = stack_top(after) + sizeof(Word) * above;
+    const auto words = load_linear<std::array<Word, kWords>>(after, memory, address);
+    if (!words) continue;
+    const auto& word = *words;
+    const auto same = [&](unsigned index, std::uint64_t value) { return word.at(index) == static_cast<Word>(value); };
+    if (!same(kCodeSegment, before.segments[kCs].selector) || (word[kFlags] & kRflagsTf) == 0) continue;
+    const bool ours = has_stack ? same(kSp, before.gpr[kRsp]) && same(kStackSegment, before.segments[kSs].selector)
+                                : address + sizeof(Word) * kSp == stack_top(before);
+    if (ours) return clear_step_flag_at(after, memory, address + sizeof(Word) * kFlags);
+  }
+}
+
+void clean_frame(const CpuState& before, const CpuState& after, GuestMemory& memory) {
+  switch (mode_of(after)) {
+    case CpuMode::kLong64: return clean_frame<std::uint64_t>(before, after, memory);
+    case CpuMode::kProtected32:
+      clean_frame<std::uint32_t>(before, after, memory);
+      [[fallthrough]];  // through a 16-bit gate
+    default: return clean_frame<std::uint16_t>(before, after, memory);
   }
 }
 
@@ -124,10 +180,7 @@ CpuState without_step_flag(const CpuState& before, CpuState after, GuestMemory& 
   const bool operand_size = code[0] == std::byte{0x66};
   if (code == kSyscall) after.gpr[kR11] &= ~kRflagsTf;
   if (code[operand_size ? 1 : 0] == kPushf) {
-    const bool flat = mode_of(after) == CpuMode::kLong64;
-    const Segment& ss = after.segments[kSs];
-    const std::uint64_t rsp = flat ? after.gpr[kRsp] : after.gpr[kRsp] & (ss.db ? 0xffffffff : 0xffff);
-    clear_step_flag_at(after, memory, flat ? rsp : ss.base + rsp);
+    clear_step_flag_at(after, memory, stack_top(after));
   }
   clean_frame(before, after, memory);
   return after;

@@ -1,9 +1,10 @@
-/// Interrupt delivery in long mode, in software (SDM 3A 6.14): where a vector's handler is, the frame it finds, and the
+/// Interrupt delivery in software (SDM 3A 6.12, 6.14, 20.1.4): where a vector's handler is, the frame it finds, and the
 /// way back. A host whose KVM loses control in user mode is debugged with these.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "vmm/cpu/cpu_state.hpp"
 #include "vmm/memory/guest_memory.hpp"
@@ -11,7 +12,7 @@
 namespace vmm {
 
 /// The linear address of the handler of `vector` by the guest's IDT, in protected mode taken as flat; empty when there
-/// is none, and in real mode.
+/// is none.
 std::optional<std::uint64_t> handler_of(const CpuState& state, const GuestMemory& memory, unsigned vector);
 
 struct InterruptFrame {
@@ -33,7 +34,12 @@ std::optional<CpuState> return_to_user(const CpuState& state, const GuestMemory&
 /// before. Returns the state after the step as the guest is to see it.
 CpuState without_step_flag(const CpuState& before, CpuState after, GuestMemory& memory);
 
-/// The vector of the INT n (or INT3, INTO) at the program counter.
-std::optional<unsigned> software_interrupt_at(const CpuState& state, const GuestMemory& memory);
+/// Where the instruction at the program counter may lead beside its successor or target (SDM 2A, the exceptions of each
+/// instruction). Not listed, as there are but four debug registers: #TS, #MF, #AC, #XM, #MC, #CP.
+struct SideExits {
+  std::vector<unsigned> vectors;           ///< INT n: its own; else the exceptions it may raise, at most four
+  std::optional<std::uint32_t> entry_msr;  ///< SYSCALL, SYSENTER: the MSR that holds the kernel's entry
+};
+SideExits side_exits(const CpuState& state, const GuestMemory& memory);
 
 }  // namespace vmm

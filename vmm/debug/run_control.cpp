@@ -72,12 +72,21 @@ void RunControl::report(const StopReport& report) {
     slot.state = without_step_flag(slot.launched, slot.state, machine_.memory());
     slot.dirty = slot.state != report.state;
   }
+  StopCause cause = report.cause;
+  if (auto* trap = std::get_if<DebugTrap>(&cause); trap != nullptr && step_flag_loose_ && !slot.stepping) {
+    constexpr std::uint64_t kSingleStep = 1U << 14;  // DR6.BS
+    if ((trap->dr6 & kSingleStep) != 0 && (slot.state.rflags & kRflagsTf) != 0) {
+      trap->dr6 &= ~kSingleStep;
+      slot.state.rflags &= ~kRflagsTf;
+      slot.dirty = true;
+    }
+  }
   const TrapContext context{.breakpoints = breakpoints_,
                             .memory = machine_.memory(),
                             .host = host(),
                             .hooks = slot.hooks,
                             .stepping = slot.stepping};
-  judge(report.vcpu, interpret(report.cause, slot.state, context));
+  judge(report.vcpu, interpret(cause, slot.state, context));
   if (event_ || crash_ || request_ || slot.step_over) ask_to_park();
   if (all_parked()) return advance();
   // Its detour is over before the others even heard of it.
@@ -195,27 +204,50 @@ void RunControl::launch(unsigned vcpu, bool step, bool armed) {
   order.exception = std::exchange(slot.exception, std::nullopt);
   order.debug.step = step;
   order.debug.block_interrupts = block_interrupts;
+  order.debug.trap_debug = step_flag_loose_ || (slot.stepping && host().stale_step);
   if (armed) {
     order.debug.registers = breakpoints_.registers();
     order.debug.trap_int3 = breakpoints_.any_in_memory();
   }
+  const auto watch = [&](std::uint64_t address) {
+    const auto free = std::ranges::find_if(order.debug.registers, [](const auto& row) { return !row; });
+    if (free != order.debug.registers.end()) *free = kvm::DebugRegister{.address = address};
+  };
   const auto hook = [&](unsigned vector, std::optional<std::uint64_t>& address) {
     address = handler_of(slot.state, machine_.memory(), vector);
-    const auto free = std::ranges::find_if(order.debug.registers, [](const auto& row) { return !row; });
-    if (address && free != order.debug.registers.end()) *free = kvm::DebugRegister{.address = *address};
+    if (address) watch(*address);
   };
   slot.hooks = {};
-  // A step over INT n does not stop at its handler: the CPU clears TF on the way (SDM 3B 18.3.1.4).
-  if (step) {
-    if (const auto vector = software_interrupt_at(slot.state, machine_.memory()))
-      hook(*vector, slot.hooks.step_ends_at);
+  if (step && !host().step_enters_handlers) {
+    slot.hooks.step_ends_at = side_addresses(vcpu);
+    for (const auto& address : slot.hooks.step_ends_at) {
+      if (address) watch(*address);
+    }
   }
   if (step && !host().step_user && cpl_of(slot.state) == 3) hook(1, slot.hooks.debug_handler);
   if (armed && breakpoints_.user_traps()) hook(3, slot.hooks.breakpoint_handler);
+  const bool interruptible = !(block_interrupts && host().block_interrupts) && (slot.state.rflags & kRflagsIf) != 0;
+  if (step && interruptible && (slot.state.rflags & kRflagsTf) == 0) step_flag_loose_ = true;
   slot.stepping = step;
   slot.launched = slot.state;
   slot.dirty = slot.wake = slot.parked = false;
   machine_.vcpu(vcpu).run(std::move(order));
+}
+
+/// Where the step of a CPU may end, beside behind its instruction: the CPU clears TF on the way into a handler, so by
+/// itself it would stop only when that has returned (SDM 3B 18.3.1.4).
+std::array<std::optional<std::uint64_t>, 4> RunControl::side_addresses(unsigned vcpu) {
+  const CpuState& state = slots_[vcpu].state;
+  const SideExits exits = side_exits(state, machine_.memory());
+  std::array<std::optional<std::uint64_t>, 4> found;
+  auto next = found.begin();
+  const auto add = [&](std::optional<std::uint64_t> address) {
+    if (!address || *address == linear_pc(state) || std::ranges::find(found, address) != found.end()) return;
+    *next++ = address;
+  };
+  if (exits.entry_msr) add(machine_.vcpu(vcpu).call([&](kvm::Vcpu& cpu) { return cpu.msr(*exits.entry_msr); }));
+  for (unsigned vector : exits.vectors) add(handler_of(state, machine_.memory(), vector));
+  return found;
 }
 
 /// IRETQ to user mode, on hosts where a step over it would lose control.

@@ -8,6 +8,7 @@
 /// Thread: I/O. Never waits for a running vCPU.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -85,6 +86,7 @@ class RunControl {
   bool all_parked() const;
   bool alone_wanted(const Slot& slot) const;
   bool nothing_wakes_it();
+  std::array<std::optional<std::uint64_t>, 4> side_addresses(unsigned vcpu);
   std::optional<CpuState> step_in_software(const CpuState& state) const;
   gdb::StopEvent event_of(unsigned vcpu, gdb::StopReason reason, gdb::Signal signal, std::uint64_t address = 0) const;
 
@@ -94,6 +96,7 @@ class RunControl {
   RunOwner& owner_;
   std::vector<Slot> slots_;
   bool running_ = false;
+  bool step_flag_loose_ = false;  // an interrupt may have put the TF of a step of ours into a frame that nobody knows
   bool parking_ = false;
   bool check_halted_ = false;
   std::optional<gdb::StopEvent> wanted_;  // what stop() asked for

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <span>
@@ -67,7 +68,9 @@ Verdict interpret_debug(const DebugTrap& trap, const CpuState& state, const Trap
     if (auto verdict = planted(state, pc, context)) return *verdict;
     return GoOn{.step_over = false, .exception = kVectorBp, .state = {}};
   }
-  if (context.stepping && context.hooks.step_ends_at == pc) return StepDone{};
+  if (context.stepping && std::ranges::find(context.hooks.step_ends_at, pc) != context.hooks.step_ends_at.end()) {
+    return StepDone{};
+  }
   if (auto verdict = user_hook(state, context)) return *verdict;
   for (std::size_t i = 0; i < Breakpoints::kRegisters; ++i) {
     if ((trap.dr6 >> i & 1U) == 0) continue;

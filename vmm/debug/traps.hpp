@@ -1,6 +1,7 @@
 /// What a parked vCPU's stop means to the user: a pure function of the stop, the breakpoints and the host's abilities.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,7 +15,7 @@ namespace vmm {
 
 /// Addresses of the guest's own handlers on which a debug register waits.
 struct HandlerHooks {
-  std::optional<std::uint64_t> step_ends_at;  ///< of the INT n being stepped
+  std::array<std::optional<std::uint64_t>, 4> step_ends_at;  ///< of what the instruction being stepped may raise
   // On hosts that lose control in user mode:
   std::optional<std::uint64_t> debug_handler;       ///< #DB: ends a step
   std::optional<std::uint64_t> breakpoint_handler;  ///< #BP: a planted int3

@@ -55,6 +55,7 @@ class Bench {
   void put(std::uint64_t address, std::initializer_list<std::byte> code) {
     memory_.write(address, std::span(code.begin(), code.size()));
   }
+  void put(std::uint64_t address, std::uint32_t value) { memory_.store(address, value); }
   CpuState real() const { return with_stack(real_mode_entry(reset_, kCode)); }
   CpuState kernel() const { return with_stack(long64_entry(reset_, kCode, kPml4, kTables)); }
   CpuState user() const {
@@ -146,6 +147,31 @@ bool step_works(Bench& bench, const CpuState& state) {
   return std::holds_alternative<ExitDebug>(exit) && one_further;
 }
 
+/// Steps over `ud2`, whose handler is `nop; nop; out`.
+bool step_enters_handlers(Bench& bench) {
+  constexpr std::uint32_t kFaultHandler = kHandler + 0x100;
+  constexpr std::uint64_t kVectorUd = 6;
+  bench.put(kVectorUd * 4, kFaultHandler);
+  bench.put(kFaultHandler, {kNop, kNop, kOut, kEndPort});
+  bench.put(kCode, {std::byte{0x0f}, std::byte{0x0b}});
+  const Exit exit = bench.run(bench.real(), {.step = true});
+  const std::uint64_t rip = bench.vcpu().state().rip;
+  bench.settle();
+  return std::holds_alternative<ExitDebug>(exit) && rip >= kFaultHandler && rip <= kFaultHandler + 1;
+}
+
+/// Steps over `cpuid`, which leaves the guest on VT-x and SVM, then goes on: the guest must see no #DB.
+bool step_goes_stale(Bench& bench) {
+  bench.put(kCode, {std::byte{0x0f}, std::byte{0xa2}, kNop, kOut, kEndPort});
+  bench.run(bench.real(), {.step = true});
+  if (bench.vcpu().state().rip == kCode) bench.resume();  // the page's first use left it as well
+  bench.vcpu().set_debug({});
+  bench.resume();
+  const bool in_handler = bench.vcpu().state().rip >= kHandler;
+  bench.settle();
+  return in_handler;
+}
+
 /// Programs the PIC, raises an interrupt, steps one nop: with BLOCKIRQ it must end behind the nop, not in the handler.
 bool interrupts_can_be_blocked(const System& system) {
   if ((system.extension(KVM_CAP_SET_GUEST_DEBUG2) & KVM_GUESTDBG_BLOCKIRQ) == 0) return false;
@@ -186,6 +212,38 @@ bool paging32_works(Bench& bench) {
   }
 }
 
+/// The kernel writes STAR and LSTAR; then `syscall` in user mode must arrive at LSTAR with CPL 0 (SDM 3A 5.8.8).
+bool syscall_works(Bench& bench) {
+  std::uint64_t at = kCode;
+  const auto move = [&](unsigned opcode, std::uint32_t value) {  // mov r32, imm32
+    bench.put(at, {static_cast<std::byte>(opcode)});
+    bench.put(at + 1, value);
+    at += 5;
+  };
+  const auto wrmsr = [&](std::uint32_t msr, std::uint32_t low, std::uint32_t high) {
+    move(0xb9, msr);
+    move(0xb8, low);
+    move(0xba, high);
+    bench.put(at, {std::byte{0x0f}, std::byte{0x30}});
+    at += 2;
+  };
+  CpuState kernel = bench.kernel();
+  kernel.efer |= kEferSce;
+  wrmsr(0xc0000081, 0, kernel.segments[kCs].selector);
+  wrmsr(0xc0000082, kHandler, 0);
+  bench.put(at, {kOut, kEndPort, std::byte{0x0f}, std::byte{0x05}});
+  const Exit ready = bench.run(kernel, {});
+  bench.settle();
+  if (!std::holds_alternative<ExitIo>(ready)) return false;
+  CpuState user = bench.user();
+  user.efer |= kEferSce;
+  user.rip = at + 2;
+  const Exit exit = bench.run(user, {});
+  const CpuState there = bench.vcpu().state();
+  bench.settle();
+  return std::holds_alternative<ExitIo>(exit) && there.rip >= kHandler && cpl_of(there) == 0;
+}
+
 std::string text_of(TrapEffect effect) {
   switch (effect) {
     case TrapEffect::kDebugExit: return "debug exit";
@@ -205,6 +263,8 @@ HostAbilities probe(const System& system) {
   found.int3_real = trap_effect(bench, bench.real(), kInt3);
   found.icebp_real = trap_effect(bench, bench.real(), kIcebp);
   found.step = step_works(bench, bench.real());
+  found.step_enters_handlers = step_enters_handlers(bench);
+  found.stale_step = step_goes_stale(bench);
   found.execute_registers = execute_register_fires(bench, bench.real());
   found.data_registers = data_register_fires(bench);
   found.int3_kernel = trap_effect(bench, bench.kernel(), kInt3);
@@ -213,6 +273,7 @@ HostAbilities probe(const System& system) {
   found.execute_registers_user = execute_register_fires(bench, bench.user());
   found.step_user = step_works(bench, bench.user());
   found.int3_user = trap_effect(bench, bench.user(), kInt3);
+  found.syscall = syscall_works(bench);
   return found;
 }
 
@@ -249,10 +310,17 @@ std::vector<AbilityRow> describe(const HostAbilities& host) {
   rows.push_back(flag("single-step", host.step, "`stepi` works", "`stepi` does not work on this host"));
   rows.push_back(flag("single-step-user", host.step_user, "also in user mode",
                       "in user mode gdbvm steps by catching the guest's own #DB handler"));
+  rows.push_back({"step-into-handlers", yes_no(host.step_enters_handlers), true,
+                  host.step_enters_handlers ? "a step over what faults ends in the guest's handler"
+                                            : "gdbvm sees to it with debug registers on the guest's handlers"});
+  rows.push_back(flag("clean-steps", !host.stale_step, "nothing of a step is left behind",
+                      "KVM may report a step twice: gdbvm drops the second report"));
   rows.push_back(flag("block-interrupts", host.block_interrupts, "steps do not land in interrupt handlers",
                       "a step may land in an interrupt handler"));
   rows.push_back(flag("paging-32-bit", host.paging32, "32-bit paged guests run",
                       "32-bit paged guests (PAE, too) do not run on this host"));
+  rows.push_back(flag("syscall", host.syscall, "64-bit user mode can call its kernel by SYSCALL",
+                      "SYSCALL does not reach the kernel: 64-bit user programs that use it do not run on this host"));
   rows.push_back(flag("sync-regs", host.sync_regs, "reading registers at a stop is free",
                       "reading registers costs two ioctls a stop"));
   return rows;

@@ -30,8 +30,11 @@ struct HostAbilities {
   bool data_registers = false;
   bool step = false;
   bool step_user = false;
+  bool step_enters_handlers = false;  ///< a step over what faults ends in the handler; else behind the handler's return
+  bool stale_step = false;            ///< a step over what leaves the guest reports a #DB again at the next entry
   bool block_interrupts = false;
   bool paging32 = false;
+  bool syscall = false;  ///< SYSCALL from user mode arrives at LSTAR with CPL 0
   bool sync_regs = false;
   bool operator==(const HostAbilities&) const = default;
 };

@@ -25,6 +25,16 @@ UniqueFd open_kvm() {
   }
 }
 
+std::vector<std::byte> read_supported_cpuid(int kvm) {
+  for (std::uint32_t entries = 128;; entries *= 2) {
+    std::vector<std::byte> buffer(sizeof(::kvm_cpuid2) + entries * sizeof(::kvm_cpuid_entry2));
+    auto* cpuid = reinterpret_cast<::kvm_cpuid2*>(buffer.data());
+    cpuid->nent = entries;
+    if (::ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) == 0) return buffer;
+    if (errno != E2BIG || entries > 4096) throw HostError::from_errno("KVM_GET_SUPPORTED_CPUID");
+  }
+}
+
 }  // namespace
 
 System::System() : fd_(open_kvm()) {
@@ -32,6 +42,7 @@ System::System() : fd_(open_kvm()) {
   if (version != KVM_API_VERSION) {
     throw HostError(fmt::format("/dev/kvm speaks API version {}, gdbvm needs {}", version, KVM_API_VERSION));
   }
+  cpuid_ = read_supported_cpuid(fd());
   run_size_ = static_cast<std::size_t>(checked_ioctl(fd(), KVM_GET_VCPU_MMAP_SIZE, "KVM_GET_VCPU_MMAP_SIZE", 0));
 }
 
@@ -45,18 +56,6 @@ unsigned System::max_vcpus() const {
   return most > 0 ? static_cast<unsigned>(most) : 1;
 }
 
-const ::kvm_cpuid2& System::supported_cpuid() const {
-  for (std::uint32_t entries = 128; cpuid_.empty(); entries *= 2) {
-    std::vector<std::byte> buffer(sizeof(::kvm_cpuid2) + entries * sizeof(::kvm_cpuid_entry2));
-    auto* cpuid = reinterpret_cast<::kvm_cpuid2*>(buffer.data());
-    cpuid->nent = entries;
-    if (::ioctl(fd(), KVM_GET_SUPPORTED_CPUID, cpuid) == 0) {
-      cpuid_ = std::move(buffer);
-    } else if (errno != E2BIG || entries > 4096) {
-      throw HostError::from_errno("KVM_GET_SUPPORTED_CPUID");
-    }
-  }
-  return *reinterpret_cast<const ::kvm_cpuid2*>(cpuid_.data());
-}
+const ::kvm_cpuid2& System::supported_cpuid() const { return *reinterpret_cast<const ::kvm_cpuid2*>(cpuid_.data()); }
 
 }  // namespace vmm::kvm

@@ -28,7 +28,7 @@ class System {
  private:
   UniqueFd fd_;
   std::size_t run_size_ = 0;
-  mutable std::vector<std::byte> cpuid_;  // lazily filled; only the thread that builds machines asks
+  std::vector<std::byte> cpuid_;
 };
 
 }  // namespace vmm::kvm

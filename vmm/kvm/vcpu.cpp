@@ -199,7 +199,7 @@ void Vcpu::set_debug(const DebugControl& control) {
   if (control.step && control.block_interrupts) request.control |= debug_flags_supported_ & KVM_GUESTDBG_BLOCKIRQ;
   if (control.trap_int3) request.control |= KVM_GUESTDBG_USE_SW_BP;
   if (control.inject_int3) request.control |= KVM_GUESTDBG_INJECT_BP;
-  if (control.any_register()) {
+  if (control.any_register() || control.trap_debug) {
     request.control |= KVM_GUESTDBG_USE_HW_BP;
     for (std::size_t i = 0; i < control.registers.size(); ++i) {
       const auto& row = control.registers[i];

@@ -30,6 +30,7 @@ struct DebugControl {
   bool block_interrupts = false;  ///< while stepping; ignored where KVM has no KVM_GUESTDBG_BLOCKIRQ
   bool trap_int3 = false;         ///< KVM_GUESTDBG_USE_SW_BP
   bool inject_int3 = false;       ///< KVM_GUESTDBG_INJECT_BP: the int3 that just exited was the guest's own
+  bool trap_debug = false;        ///< #DB exits even with no register armed; the guest's own registers rest meanwhile
   std::array<std::optional<DebugRegister>, 4> registers{};
   bool any_register() const;
   bool operator==(const DebugControl&) const = default;
@@ -61,13 +62,14 @@ class Vcpu {
   void set_running();
   /// Makes the exception pending, as if the current instruction had raised it.
   void inject_exception(std::uint8_t vector, std::optional<std::uint32_t> error_code);
+  /// A model-specific register; 0 when there is no such.
+  std::uint64_t msr(std::uint32_t index);
   /// The guest's own DR7 (not ours).
   std::uint64_t guest_dr7();
 
  private:
   Exit decode();
   bool has(int capability) const { return vm_.system().extension(capability) != 0; }
-  std::uint64_t msr(std::uint32_t index);
 
   const Vm& vm_;
   UniqueFd fd_;

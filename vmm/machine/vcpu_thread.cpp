@@ -149,7 +149,7 @@ void VcpuThread::obey(kvm::Vcpu& vcpu, RunOrder& order) {
     if (order.wake) vcpu.set_running();
     if (order.exception) vcpu.inject_exception(*order.exception, std::nullopt);
     vcpu.set_debug(order.debug);
-    report.cause = run_until_stop(vcpu, order.debug.step);
+    report.cause = run_until_stop(vcpu, order.debug);
     report.state = vcpu.state();
   } catch (const std::exception& error) {
     report.cause = HostFault{error.what()};
@@ -158,9 +158,13 @@ void VcpuThread::obey(kvm::Vcpu& vcpu, RunOrder& order) {
   sink_(std::move(report));
 }
 
-StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, bool step) {
-  constexpr DebugTrap kStepped{.exception = 1, .dr6 = 1U << 14};
-  const std::uint64_t start = step ? vcpu.state().rip : 0;
+StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& debug) {
+  constexpr std::uint64_t kSingleStep = 1U << 14;  // DR6.BS
+  constexpr DebugTrap kStepped{.exception = 1, .dr6 = kSingleStep};
+  const bool step = debug.step;
+  std::optional<CpuState> start;
+  if (step || debug.trap_debug) start = vcpu.state();
+  int stale = 0;                    // #DBs after which nothing had changed
   std::optional<StopCause> wanted;  // park with this once nothing is half done
   bool accessed = false;            // the instruction being stepped has left KVM for a device
   for (;;) {
@@ -172,8 +176,18 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, bool step) {
     exits_[exit.index()].fetch_add(1, std::memory_order_relaxed);
     const bool settled = std::holds_alternative<kvm::ExitInterrupted>(exit);
     // KVM's emulator forgets that it steps when a write leaves for a device (the FIXME in x86_emulate_instruction).
-    if (settled && accessed && !wanted && vcpu.state().rip != start) return kStepped;
+    if (settled && accessed && !wanted && vcpu.state().rip != start->rip) return kStepped;
     if (settled && wanted) return *wanted;
+    constexpr int kMostStale = 4;  // one for each exit that the instruction needs: its fetch, its operands
+    if (const auto* trap = std::get_if<kvm::ExitDebug>(&exit); trap != nullptr && start && stale++ < kMostStale) {
+      // Stale (HostAbilities::stale_step), or a jump to itself, to which once more makes no difference.
+      const CpuState state = vcpu.state();
+      const bool stepped = trap->exception == 1 && (trap->dr6 & (kSingleStep | 0xf)) == kSingleStep;
+      if (stepped && state.rip == start->rip && state.gpr == start->gpr) {
+        vcpu.set_debug(debug);
+        continue;
+      }
+    }
     accessed = step && (std::holds_alternative<kvm::ExitIo>(exit) || std::holds_alternative<kvm::ExitMmio>(exit));
     std::optional<StopCause> cause = handle(exit);
     // A device's request outranks the step that ended with the same instruction; a trap outranks a mere stop request.

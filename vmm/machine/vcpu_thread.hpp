@@ -64,7 +64,7 @@ class VcpuThread {
  private:
   void body(const kvm::Vm& vm, std::promise<void> started);
   void obey(kvm::Vcpu& vcpu, RunOrder& order);
-  StopCause run_until_stop(kvm::Vcpu& vcpu, bool step);
+  StopCause run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& debug);
   /// Empty when the vCPU shall go on.
   std::optional<StopCause> handle(kvm::Exit& exit);
   void kick();

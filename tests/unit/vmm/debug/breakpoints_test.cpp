@@ -74,6 +74,17 @@ TEST_CASE("the first four take debug registers, the others an int3; disarming re
   for (std::uint64_t i = 0; i < 7; ++i) REQUIRE(bench.byte(0x1000 + i) == kCode);
 }
 
+TEST_CASE("behind a load of SS, where no register fires, an int3 is planted though registers are free") {
+  Bench bench(vtx());
+  bench.memory.store(0x2000, std::byte{0x8e});
+  bench.memory.store(0x2001, std::byte{0xd0});  // mov ss, ax
+  bench.insert(0x2002);
+  bench.insert(0x2010);
+  bench.arm();
+  REQUIRE(bench.byte(0x2002) == std::byte{0xcc});
+  REQUIRE(bench.byte(0x2010) == kCode);
+}
+
 TEST_CASE("in real mode a host like PVM gets an icebp, in long mode an int3") {
   Bench bench(pvm());
   for (std::uint64_t i = 0; i < 5; ++i) bench.insert(0x1000 + i);

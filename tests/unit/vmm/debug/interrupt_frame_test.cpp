@@ -1,6 +1,7 @@
 // Interrupt delivery in software: gates, frames, the way back to user mode, and what a step leaves behind.
 #include "vmm/debug/interrupt_frame.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "vmm/cpu/entry_state.hpp"
@@ -54,9 +55,18 @@ TEST_CASE("the handler of a vector, by gates of 16 and of 8 bytes") {
   REQUIRE(handler_of(bench.flat, bench.memory, 0x80) == 0x101234);
 }
 
-TEST_CASE("no handler: real mode, beyond the limit, not present") {
+TEST_CASE("the handler of a vector in real mode") {
   Bench bench;
-  REQUIRE_FALSE(handler_of(real_mode_entry({}, kCode), bench.memory, 3));
+  CpuState real = real_mode_entry({}, kCode);
+  real.idt = {.base = 0, .limit = 0x3ff};
+  bench.memory.store<std::uint32_t>(0x10 * 4, 0xc0000123);
+  REQUIRE(handler_of(real, bench.memory, 0x10) == 0xc0123);
+  real.idt.limit = 0x42;
+  REQUIRE_FALSE(handler_of(real, bench.memory, 0x10));
+}
+
+TEST_CASE("no handler: beyond the limit, not present") {
+  Bench bench;
   bench.flat.idt = {.base = kIdt, .limit = 0x1f};
   REQUIRE_FALSE(handler_of(bench.flat, bench.memory, 3));
   REQUIRE_FALSE(handler_of(bench.flat, bench.memory, 200));
@@ -77,14 +87,24 @@ TEST_CASE("back to user mode as IRETQ would go") {
   REQUIRE_FALSE(return_to_user(bench.long_mode, bench.memory, kernel));
 }
 
-TEST_CASE("which software interrupt comes next") {
+TEST_CASE("where an instruction may lead: INT n to its vector, SYSCALL to its MSR, others to what they may raise") {
   Bench bench;
-  bench.code({0xcd, 0x80});
-  REQUIRE(software_interrupt_at(bench.flat, bench.memory) == 0x80U);
-  bench.code({0xcc, 0x80});
-  REQUIRE(software_interrupt_at(bench.flat, bench.memory) == 3U);
-  bench.code({0x90, 0xcd});
-  REQUIRE_FALSE(software_interrupt_at(bench.flat, bench.memory));
+  const auto vectors = [&](std::initializer_list<unsigned> bytes) {
+    bench.code(bytes);
+    return side_exits(bench.flat, bench.memory).vectors;
+  };
+  REQUIRE(vectors({0xcd, 0x80}) == std::vector{0x80U});
+  REQUIRE(vectors({0x66, 0xcd, 0x81}) == std::vector{0x81U});
+  REQUIRE(vectors({0xcc}) == std::vector{3U});
+  REQUIRE(vectors({0xce}) == std::vector{4U});
+  REQUIRE(vectors({0x90, 0xcd}) == std::vector{14U, 13U, 6U, 12U});
+  REQUIRE(vectors({0x66, 0xf7, 0xf1}) == std::vector{14U, 13U, 6U, 0U});
+  REQUIRE(vectors({0xd9, 0xe8}) == std::vector{14U, 13U, 6U, 7U});
+  REQUIRE(vectors({0x48, 0xf7, 0xf1}) == std::vector{14U, 13U, 6U, 12U});  // dec eax
+  bench.code({0x48, 0x0f, 0x05});
+  REQUIRE(side_exits(bench.long_mode, bench.memory).entry_msr == 0xc0000082);
+  bench.code({0x48, 0xf7, 0xf1});
+  REQUIRE(side_exits(bench.long_mode, bench.memory).vectors.back() == 0);
 }
 
 TEST_CASE("a step that ended in a handler leaves no TF in the frame, behind an error code and a push either") {
@@ -98,6 +118,32 @@ TEST_CASE("a step that ended in a handler leaves no TF in the frame, behind an e
     without_step_flag(bench.long_mode, after, bench.memory);
     REQUIRE(bench.memory.load<InterruptFrame>(place)->rflags == 0x202);
   }
+}
+
+TEST_CASE("the same with frames of 32-bit and of 16-bit words") {
+  Bench bench;
+  bench.code({0xcd, 0x80});
+  CpuState after = bench.flat;
+  after.gpr[kRsp] = kStack - 12;
+  bench.memory.store(after.gpr[kRsp], std::array<std::uint32_t, 3>{kCode + 2, kBootCode32, 0x302});
+  without_step_flag(bench.flat, after, bench.memory);
+  REQUIRE(bench.memory.load<std::uint32_t>(kStack - 4) == 0x202);
+
+  CpuState user = bench.flat;  // with a change of stack
+  user.segments[kCs].selector = user.segments[kSs].selector = kUserCode;
+  user.segments[kSs].dpl = 3;
+  after.gpr[kRsp] = kStack - 0x80;
+  bench.memory.store(after.gpr[kRsp], std::array<std::uint32_t, 5>{kCode + 2, kUserCode, 0x302, kStack, kUserCode});
+  without_step_flag(user, after, bench.memory);
+  REQUIRE(bench.memory.load<std::uint32_t>(kStack - 0x80 + 8) == 0x202);
+
+  CpuState real = real_mode_entry({}, kCode);
+  real.gpr[kRsp] = kStack;
+  after = real;
+  after.gpr[kRsp] -= 6;
+  bench.memory.store(kStack - 6, std::array<std::uint16_t, 3>{kCode + 2, real.segments[kCs].selector, 0x302});
+  without_step_flag(real, after, bench.memory);
+  REQUIRE(bench.memory.load<std::uint16_t>(kStack - 2) == 0x202);
 }
 
 TEST_CASE("a frame that is not this step's, and a TF that is the guest's own, stay") {
