@@ -2,7 +2,7 @@
 # gdbvm: append rounds=5
 # gdbvm: requires syscall=yes
 # gdbvm: expect-exit 0
-# gdbvm: expect-serial user: exit 15; 12 syscalls, 11 int 0x80
+# gdbvm: expect-serial user: exit 15; 9 syscalls, 9 int 0x80
 # 64-bit user mode by single steps: into the kernel by SYSCALL and by int 0x80, out of it by SYSRETQ and by IRETQ. Nothing
 # that the user program sees is changed by it, and a back trace leads across the ring.
 MASK = (1 << 64) - 1
@@ -70,5 +70,5 @@ execute(f"delete {kernel}")
 hit("continue", user)
 execute("delete")
 stop_at("timer_tick")
-matches(execute("bt"), r"<signal handler called>(.*\n)+.*call_kernel(.*\n)+.*user_main")
+matches(execute("bt"), r"<signal handler called>(.*\n)+.*user_main")
 exits("continue")

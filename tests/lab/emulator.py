@@ -3,9 +3,12 @@
 import ctypes
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
+import threading
+import tty
 
 from image import IPS, LabError
 
@@ -50,7 +53,6 @@ class Bochs:
             line_port=ports[0], control_port=ports[1]))  # fmt: skip
         # Debian's Bochs has its debugger built in and waits for a command: "c" is continue.
         (self._folder / "bochs.rc").write_text("c\n")
-        # The display `term` takes a file for its terminal; a real one can block Bochs, when its reader stalls.
         with open(self._folder / "screen.log", "wb") as screen:
             self._process = subprocess.Popen(
                 ["bochs", "-q", "-f", "bochsrc", "-rc", "bochs.rc"],
@@ -64,6 +66,20 @@ class Bochs:
         finally:
             for listener in listeners:
                 listener.close()
+        threading.Thread(target=self._drain_screen, daemon=True).start()
+
+    def _drain_screen(self):
+        """The display `term` draws on a pseudo terminal of its own, and Bochs stands still once that is full."""
+        name = re.search(r'connected to screen "(.*)"', (self._folder / "screen.log").read_text(errors="replace"))
+        if not name:
+            return
+        with open(os.open(name[1], os.O_RDWR | os.O_NOCTTY), "rb", buffering=0) as screen:
+            tty.setraw(screen)
+            try:
+                while screen.read(65536):
+                    pass
+            except OSError:
+                pass  # Bochs is gone
 
     def _accept(self, listener):
         listener.settimeout(20)
