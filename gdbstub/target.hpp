@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gdbstub/agent_expression.hpp"
 #include "gdbstub/types.hpp"
 #include "gdbstub/x86/registers.hpp"
 
@@ -25,11 +26,20 @@ class TargetListener {
   virtual void console(std::string_view text) = 0;
 };
 
+/// What a breakpoint does at the target, without a word to gdb (GDB manual, "Packets", Z0).
+struct BreakpointActions {
+  std::vector<AgentExpression> conditions;  ///< it counts as hit when any is not 0; always, when there are none
+  std::vector<AgentExpression> commands;    ///< run at a hit, after which the guest goes on
+};
+
 /// Z and z packets. Both are idempotent. An address need be neither mapped nor loaded yet.
 class Breakpoints {
  public:
   virtual ~Breakpoints() = default;
-  virtual Result<void> insert(const BreakpointSpec& spec) = 0;
+  /// Whether execution breakpoints take conditions and commands.
+  virtual bool takes_actions() const { return false; }
+  /// A second insert() of the same `spec` replaces its actions.
+  virtual Result<void> insert(const BreakpointSpec& spec, BreakpointActions actions) = 0;
   virtual Result<void> remove(const BreakpointSpec& spec) = 0;
 };
 

@@ -59,14 +59,21 @@ struct StopEvent {
   std::string console{};       ///< shown to the user before the stop (an `O` packet); may be empty
 };
 
+struct AddressRange {
+  std::uint64_t begin;
+  std::uint64_t end;  ///< behind the last
+  bool contains(std::uint64_t address) const { return address >= begin && address < end; }
+};
+
 /// What the threads shall do next (GDB manual, "vCont"). The first action that matches a thread is its;
 /// a thread that none matches stays as it is.
 struct ResumePlan {
   enum class Verb : std::uint8_t { kContinue, kStep, kStop };
   struct Action {
     Verb verb = Verb::kContinue;
-    Signal signal = Signal::kNone;   ///< of C and S; a VM has no signals and ignores it
-    std::optional<ThreadId> thread;  ///< all threads when empty
+    Signal signal = Signal::kNone;        ///< of C and S; a VM has no signals and ignores it
+    std::optional<ThreadId> thread;       ///< all threads when empty
+    std::optional<AddressRange> range{};  ///< of kStep: go on stepping while the program counter is in it
   };
   std::vector<Action> actions;
 };

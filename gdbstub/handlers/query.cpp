@@ -21,6 +21,9 @@ Reply supported(Conversation& c, std::string_view args) {
   std::string reply =
       fmt::format("PacketSize={:x};QStartNoAckMode+;qXfer:features:read+;vContSupported+;binary-upload+", kPacketSize);
   if (c.target.breakpoints() != nullptr) reply += ";swbreak+;hwbreak+";
+  if (c.target.breakpoints() != nullptr && c.target.breakpoints()->takes_actions()) {
+    reply += ";ConditionalBreakpoints+;BreakpointCommands+";
+  }
   if (c.features.multiprocess) reply += ";multiprocess+";
   if (c.features.error_message) reply += ";error-message+";
   return reply;

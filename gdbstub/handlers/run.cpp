@@ -63,13 +63,20 @@ Reply old_resume_with_signal(Conversation& c, Verb verb, std::string_view args) 
   return old_resume(c, verb, *signal, fields);
 }
 
-// VERB[SIGNAL][:THREAD]
+// VERB[SIGNAL][:THREAD], rBEGIN,END[:THREAD]
 Result<ResumePlan::Action> parse_action(const Conversation& c, std::string_view text) {
   Fields fields(text);
   ResumePlan::Action action;
   const bool with_signal = text.starts_with('C') || text.starts_with('S');
   if (fields.skip('s') || fields.skip('S')) {
     action.verb = Verb::kStep;
+  } else if (fields.skip('r')) {
+    action.verb = Verb::kStep;
+    const auto begin = fields.number();
+    const bool comma = fields.skip(',');
+    const auto end = fields.number();
+    if (!begin || !comma || !end) return fail("malformed vCont action");
+    action.range = AddressRange{*begin, *end};
   } else if (fields.skip('t')) {
     action.verb = Verb::kStop;
   } else if (!fields.skip('c') && !fields.skip('C')) {
@@ -118,7 +125,7 @@ Reply go_on_with_signal(Conversation& c, std::string_view args) {
 
 Reply step_with_signal(Conversation& c, std::string_view args) { return old_resume_with_signal(c, Verb::kStep, args); }
 
-Reply resume_actions(Conversation&, std::string_view) { return "vCont;c;C;s;S;t"; }
+Reply resume_actions(Conversation&, std::string_view) { return "vCont;c;C;s;S;t;r"; }
 
 Reply resume(Conversation& c, std::string_view args) {
   ResumePlan plan;

@@ -67,7 +67,7 @@ struct Bench final : gdb::TargetListener {
   }
   std::uint64_t get(Register reg) { return debugger.read_register(1, reg)->number(); }
   void insert(std::uint64_t address, BreakpointType type = BreakpointType::kSoftware) {
-    REQUIRE(debugger.breakpoints()->insert({.type = type, .address = address, .kind = 1}));
+    REQUIRE(debugger.breakpoints()->insert({.type = type, .address = address, .kind = 1}, {}));
   }
   void remove(std::uint64_t address) {
     REQUIRE(debugger.breakpoints()->remove({.type = BreakpointType::kSoftware, .address = address, .kind = 1}));
@@ -225,7 +225,7 @@ TEST_CASE("four debug registers, a fifth is refused with a sentence", "[debugger
   Bench bench(kCount);
   for (std::uint64_t i = 0; i < 4; ++i) bench.insert(kCode + i, BreakpointType::kHardware);
   bench.insert(kCode, BreakpointType::kHardware);  // the same again
-  const auto refused = bench.debugger.breakpoints()->insert({BreakpointType::kHardware, kCode + 5, 1});
+  const auto refused = bench.debugger.breakpoints()->insert({BreakpointType::kHardware, kCode + 5, 1}, {});
   REQUIRE_FALSE(refused);
   REQUIRE_THAT(refused.error().text, Catch::Contains("4 debug registers"));
 }

@@ -37,6 +37,8 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
   bool stops_when_attached = true;
   bool is_running = true;
   bool has_breakpoints = true;
+  bool has_actions = false;
+  BreakpointActions planted_actions;  ///< of the last insert()
   bool has_monitor = true;
   std::string refuse_resume;                        ///< the reason; empty: accepts
   std::set<x86::Register> unreadable, readonly;     ///< registers
@@ -131,8 +133,10 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
 
  private:
   // Breakpoints. Address 0xbad is refused.
-  Result<void> insert(const BreakpointSpec& spec) override {
+  bool takes_actions() const override { return has_actions; }
+  Result<void> insert(const BreakpointSpec& spec, BreakpointActions actions) override {
     if (spec.address == 0xbad) return fail("no debug register is free");
+    planted_actions = std::move(actions);
     if (std::ranges::find(planted, spec) == planted.end()) planted.push_back(spec);
     return {};
   }
@@ -177,6 +181,7 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
     for (const auto& action : plan.actions) {
       text += fmt::format(" {}", "cst"[static_cast<std::size_t>(action.verb)]);
       if (action.signal != Signal::kNone) text += fmt::format("{:02x}", std::to_underlying(action.signal));
+      if (action.range) text += fmt::format("[{:x},{:x})", action.range->begin, action.range->end);
       if (action.thread) text += fmt::format(":{}", *action.thread);
     }
     return text;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 
 #include "vmm/base/errors.hpp"
 #include "vmm/cpu/page_walk.hpp"
@@ -53,9 +54,13 @@ std::size_t Breakpoints::registers_needed() const {
   return needed;
 }
 
-gdb::Result<void> Breakpoints::insert(const gdb::BreakpointSpec& spec) {
+gdb::Result<void> Breakpoints::insert(const gdb::BreakpointSpec& spec, gdb::BreakpointActions actions) {
   VMM_CHECK(!armed_);
-  if (std::ranges::any_of(rows_, [&](const Breakpoint& row) { return row.spec == spec; })) return {};
+  const auto present = std::ranges::find(rows_, spec, &Breakpoint::spec);
+  if (present != rows_.end()) {
+    present->actions = std::move(actions);
+    return {};
+  }
   std::size_t registers = 0;
   if (spec.type == BreakpointType::kHardware) {
     if (!host().execute_registers) {
@@ -74,7 +79,7 @@ gdb::Result<void> Breakpoints::insert(const gdb::BreakpointSpec& spec) {
     return gdb::fail(fmt::format("only {} debug registers exist: {} are taken and {} more would be needed", kRegisters,
                                  registers_needed(), registers));
   }
-  rows_.push_back({.spec = spec});
+  rows_.push_back({.spec = spec, .actions = std::move(actions)});
   return {};
 }
 
@@ -86,6 +91,7 @@ void Breakpoints::remove(const gdb::BreakpointSpec& spec) {
 void Breakpoints::clear() {
   VMM_CHECK(!armed_);
   rows_.clear();
+  counts_.clear();
 }
 
 std::optional<Breakpoints::Place> Breakpoints::place_of(std::uint64_t linear,
@@ -207,6 +213,10 @@ void Breakpoints::disarm() {
     memory_->read(row->physical, std::span(&present, 1));
     if (present == row->trap) memory_->write(row->physical, std::span(&row->original, 1));
   }
+}
+
+bool Breakpoints::any_watch() const {
+  return std::ranges::any_of(rows_, [](const Breakpoint& row) { return is_watch(row.spec); });
 }
 
 bool Breakpoints::any_in_memory() const {

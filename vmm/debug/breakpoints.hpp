@@ -16,12 +16,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <future>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "gdbstub/types.hpp"
+#include "gdbstub/target.hpp"
 #include "vmm/cpu/cpu_state.hpp"
 #include "vmm/kvm/probes.hpp"
 #include "vmm/kvm/vcpu.hpp"
@@ -41,7 +42,13 @@ struct LinkHint {
 
 struct Breakpoint {
   enum class Mechanism : std::uint8_t { kWaiting, kDebugRegister, kMemory };
+  /// How often it was run into. gdb takes breakpoints out at each stop, so these outlive remove().
+  struct Counts {
+    std::uint64_t hits = 0;
+    std::uint64_t passes = 0;  ///< its condition did not hold
+  };
   gdb::BreakpointSpec spec;
+  gdb::BreakpointActions actions;
   Mechanism mechanism = Mechanism::kWaiting;
   // Of kMemory, while armed:
   std::uint64_t physical = 0;
@@ -58,8 +65,8 @@ class Breakpoints {
   /// The machine's memory; anew after each reset, while nothing is armed. The breakpoints stay.
   void use(GuestMemory& memory) { memory_ = &memory; }
 
-  /// Idempotent. The error says what this host, or the CPU, lacks.
-  gdb::Result<void> insert(const gdb::BreakpointSpec& spec);
+  /// Idempotent; the actions are those of the last one. The error says what this host, or the CPU, lacks.
+  gdb::Result<void> insert(const gdb::BreakpointSpec& spec, gdb::BreakpointActions actions = {});
   void remove(const gdb::BreakpointSpec& spec);
   void clear();
   bool empty() const { return rows_.empty(); }
@@ -71,6 +78,7 @@ class Breakpoints {
   /// While armed, what each vCPU's debug registers shall be.
   const std::array<std::optional<kvm::DebugRegister>, kRegisters>& registers() const { return registers_; }
   bool any_in_memory() const;
+  bool any_watch() const;
   /// While armed: something waits to be mapped, was placed on a promise, or was overwritten by the guest.
   bool needs_another_look() const;
   /// A breakpoint that KVM's int3 exit can't see in user mode is planted on a user page.
@@ -85,6 +93,8 @@ class Breakpoints {
 
   /// As armed last. gdb removes all at each stop, so what is inserted now tells a user little.
   std::span<const Breakpoint> last_armed() const { return last_armed_; }
+  /// Since clear().
+  Breakpoint::Counts& counts(const gdb::BreakpointSpec& spec) { return counts_[{spec.type, spec.address}]; }
 
  private:
   struct Place {
@@ -107,6 +117,7 @@ class Breakpoints {
   std::vector<LinkHint> hints_;
   std::vector<Breakpoint> rows_;
   std::vector<Breakpoint> last_armed_;
+  std::map<std::pair<gdb::BreakpointType, std::uint64_t>, Breakpoint::Counts> counts_;
   std::array<std::optional<kvm::DebugRegister>, kRegisters> registers_{};
   std::array<const Breakpoint*, kRegisters> owner_{};
   bool armed_ = false;

@@ -9,6 +9,7 @@
 
 #include "vmm/base/errors.hpp"
 #include "vmm/cpu/page_walk.hpp"
+#include "vmm/debug/breakpoint_actions.hpp"
 #include "vmm/debug/registers.hpp"
 
 namespace vmm {
@@ -128,7 +129,8 @@ std::vector<gdb::ThreadId> Debugger::threads() const {
 std::string Debugger::thread_info(gdb::ThreadId thread) const {
   if (run_->running()) return fmt::format("CPU {} running", thread - 1);
   const CpuState& state = run_->state(thread - 1);
-  return fmt::format("CPU {} {}, CPL {}", thread - 1, name_of(mode_of(state)), cpl_of(state));
+  const auto activity = machine_->vcpu(thread - 1).call([](kvm::Vcpu& vcpu) { return vcpu.activity(); });
+  return fmt::format("CPU {} {}, {}, CPL {}", thread - 1, name_of(activity), name_of(mode_of(state)), cpl_of(state));
 }
 
 // --- state -------------------------------------------------------------------------------------------------
@@ -218,7 +220,9 @@ gdb::Result<void> Debugger::write_memory(gdb::ThreadId thread, gdb::AddressSpace
   return {};
 }
 
-gdb::Result<void> Debugger::insert(const gdb::BreakpointSpec& spec) { return breakpoints_.insert(spec); }
+gdb::Result<void> Debugger::insert(const gdb::BreakpointSpec& spec, gdb::BreakpointActions actions) {
+  return breakpoints_.insert(spec, std::move(actions));
+}
 
 gdb::Result<void> Debugger::remove(const gdb::BreakpointSpec& spec) {
   breakpoints_.remove(spec);
@@ -236,28 +240,31 @@ gdb::Result<void> Debugger::resume(const gdb::ResumePlan& plan) {
     run_->stop(signal_event(Signal::kNone));
     return {};
   }
-  std::vector<RunControl::Verb> verbs(machine_->vcpu_count(), RunControl::Verb::kStay);
-  for (unsigned i = 0; i < verbs.size(); ++i) {
+  std::vector<RunControl::Order> orders(machine_->vcpu_count());
+  for (unsigned i = 0; i < orders.size(); ++i) {
     const auto action =
         std::ranges::find_if(plan.actions, [&](const auto& row) { return !row.thread || *row.thread == i + 1; });
     if (action == plan.actions.end()) continue;
-    if (action->verb == gdb::ResumePlan::Verb::kContinue) verbs[i] = RunControl::Verb::kContinue;
-    if (action->verb == gdb::ResumePlan::Verb::kStep) verbs[i] = RunControl::Verb::kStep;
+    if (action->verb == gdb::ResumePlan::Verb::kContinue) orders[i].verb = RunControl::Verb::kContinue;
+    if (action->verb == gdb::ResumePlan::Verb::kStep) orders[i] = {RunControl::Verb::kStep, action->range};
   }
-  if (std::ranges::all_of(verbs, [](auto verb) { return verb == RunControl::Verb::kStay; })) {
+  if (std::ranges::all_of(orders, [](const auto& order) { return order.verb == RunControl::Verb::kStay; })) {
     return gdb::fail("no thread would run");
   }
-  run(std::move(verbs));
+  run(orders);
   return {};
 }
 
-void Debugger::run(std::vector<RunControl::Verb> verbs) {
+void Debugger::run(std::span<const RunControl::Order> orders) {
   std::ranges::fill(extended_, std::nullopt);
-  run_->start(std::move(verbs));
+  run_->start(orders);
   if (run_->running() && breakpoints_.needs_another_look()) host_.hurry();
 }
 
-void Debugger::run_all() { run(std::vector(machine_->vcpu_count(), RunControl::Verb::kContinue)); }
+void Debugger::run_all() {
+  const std::vector<RunControl::Order> all(machine_->vcpu_count(), {.verb = RunControl::Verb::kContinue});
+  run(all);
+}
 
 void Debugger::interrupt() {
   if (run_->running()) run_->stop(signal_event(Signal::kInterrupt));
@@ -332,6 +339,16 @@ void Debugger::requested(MachineRequest request) {
     tell(std::move(event));
   }
   finish(code);
+}
+
+HitVerdict Debugger::hit(unsigned vcpu, const Breakpoint& breakpoint) {
+  StoppedCpu cpu(*machine_, vcpu, run_->state(vcpu), layout_, [this](std::string_view text) {
+    if (listener_ != nullptr) listener_->console(text);
+  });
+  HitVerdict verdict = run_actions(breakpoint.actions, cpu);
+  Breakpoint::Counts& counts = breakpoints_.counts(breakpoint.spec);
+  ++(verdict.counts ? counts.hits : counts.passes);
+  return verdict;
 }
 
 void Debugger::halted_for_ever() {

@@ -81,16 +81,18 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
  private:
   friend class Monitor;  // its commands are ours, in a room of their own
 
-  gdb::Result<void> insert(const gdb::BreakpointSpec& spec) override;
+  bool takes_actions() const override { return true; }
+  gdb::Result<void> insert(const gdb::BreakpointSpec& spec, gdb::BreakpointActions actions) override;
   gdb::Result<void> remove(const gdb::BreakpointSpec& spec) override;
 
   void stopped(gdb::StopEvent event) override;
   void crashed(unsigned vcpu, const Crash& crash) override;
   void requested(MachineRequest request) override;
   void halted_for_ever() override;
+  HitVerdict hit(unsigned vcpu, const Breakpoint& breakpoint) override;
 
   void build();
-  void run(std::vector<RunControl::Verb> verbs);
+  void run(std::span<const RunControl::Order> orders);
   void run_all();
   void leave_running();
   void finish(int code);

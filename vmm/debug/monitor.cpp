@@ -19,7 +19,7 @@ const std::vector<Monitor::Row>& Monitor::table() {
       {"info cpus", "", "each CPU: mode, privilege level, where it is", &Monitor::info_cpus},
       {"info exits", "", "how often each CPU left the guest, by reason", &Monitor::info_exits},
       {"info devices", "", "the devices and their addresses", &Monitor::info_devices},
-      {"info breakpoints", "", "breakpoints, and how each was armed when the guest ran last",
+      {"info breakpoints", "", "breakpoints: how each was armed when the guest ran last, hits",
        &Monitor::info_breakpoints},
       {"interrupts-while-stepping", "on|off", "whether a step may be interrupted (off at start)",
        &Monitor::interrupts_while_stepping},
@@ -71,10 +71,8 @@ gdb::Result<std::string> Monitor::info_cpus(const Words&) {
   for (unsigned i = 0; i < debugger_.machine_->vcpu_count(); ++i) {
     const CpuState& state = debugger_.run_->state(i);
     const auto activity = debugger_.machine_->vcpu(i).call([](kvm::Vcpu& vcpu) { return vcpu.activity(); });
-    constexpr std::array kActivity{"running", "halted", "waiting for SIPI"};
     out += fmt::format("CPU {}: {}, CPL {}, pc {:#x}, interrupts {}, {}\n", i, name_of(mode_of(state)), cpl_of(state),
-                       linear_pc(state), (state.rflags & kRflagsIf) != 0 ? "on" : "off",
-                       kActivity.at(static_cast<std::size_t>(activity)));
+                       linear_pc(state), (state.rflags & kRflagsIf) != 0 ? "on" : "off", name_of(activity));
   }
   return out;
 }
@@ -118,6 +116,9 @@ gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
                           row.promised ? " (where the image says it will be mapped)" : "");
         break;
     }
+    const Breakpoint::Counts& counts = debugger_.breakpoints_.counts(row.spec);
+    if (counts.hits + counts.passes > 0) how += fmt::format(", hit {} times", counts.hits);
+    if (counts.passes > 0) how += fmt::format(", its condition was false {} times", counts.passes);
     out +=
         fmt::format("{:7} {:#018x}  {}\n", kTypes.at(static_cast<std::size_t>(row.spec.type)), row.spec.address, how);
   }

@@ -30,10 +30,13 @@ void RunControl::adopt_state(unsigned vcpu, const CpuState& state, bool moved) {
   slots_.at(vcpu).dirty = false;
 }
 
-void RunControl::start(std::vector<Verb> verbs) {
-  VMM_CHECK(!running_ && verbs.size() == slots_.size());
+void RunControl::start(std::span<const Order> orders) {
+  VMM_CHECK(!running_ && orders.size() == slots_.size());
   running_ = true;
-  for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].verb = verbs[i];
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].verb = orders[i].verb;
+    slots_[i].range = orders[i].range;
+  }
   advance();
 }
 
@@ -107,19 +110,48 @@ void RunControl::judge(unsigned vcpu, const Verdict& verdict) {
   } else if (const auto* done = std::get_if<StepDone>(&verdict)) {
     adopt(done->state);
     slot.step_over = slot.at_breakpoint = false;
-    if (slot.verb == Verb::kStep && !event_) event_ = event_of(vcpu, gdb::StopReason::kSignal, gdb::Signal::kTrap);
+    if (slot.verb == Verb::kStep && !event_) judge_step(vcpu);
   } else if (const auto* hit = std::get_if<Hit>(&verdict)) {
     adopt(hit->state);
     slot.step_over = false;
-    // A second CPU's hit, while the first is told, is told when it runs into the same trap again.
-    const bool watch = hit->reason >= gdb::StopReason::kWriteWatch;
-    slot.at_breakpoint = !event_ && !watch;
-    if (!event_) event_ = event_of(vcpu, hit->reason, gdb::Signal::kTrap, hit->address);
+    judge_hit(vcpu, *hit);
   } else if (const auto* crash = std::get_if<Crash>(&verdict)) {
     slot.step_over = false;
     if (!crash_) crash_ = std::pair(vcpu, *crash);
   } else if (const auto* request = std::get_if<MachineRequest>(&verdict)) {
     if (!request_) request_ = *request;
+  }
+}
+
+void RunControl::judge_hit(unsigned vcpu, const Hit& hit) {
+  Slot& slot = slots_[vcpu];
+  // A second CPU's hit, while the first is told, is told when it runs into the same trap again.
+  slot.at_breakpoint = false;
+  if (event_) return;
+  const bool watch = hit.reason >= gdb::StopReason::kWriteWatch;
+  const Breakpoint* row = watch ? nullptr : breakpoints_.at(linear_pc(slot.state));
+  const HitVerdict verdict = row == nullptr ? HitVerdict{} : owner_.hit(vcpu, *row);
+  if (!verdict.stops) {
+    slot.step_over = true;
+    return;
+  }
+  slot.at_breakpoint = !watch;
+  event_ = event_of(vcpu, hit.reason, gdb::Signal::kTrap, hit.address);
+  event_->console = verdict.why;
+}
+
+/// A step that was asked for has ended: is the whole way done?
+void RunControl::judge_step(unsigned vcpu) {
+  Slot& slot = slots_[vcpu];
+  const std::uint64_t pc = linear_pc(slot.state);
+  const Breakpoint* row = slot.range && slot.range->contains(pc) ? breakpoints_.at(pc) : nullptr;
+  if (row != nullptr) {
+    const bool software = row->spec.type == gdb::BreakpointType::kSoftware;
+    judge_hit(vcpu, {.reason = software ? gdb::StopReason::kSoftwareBreakpoint : gdb::StopReason::kHardwareBreakpoint,
+                     .address = 0,
+                     .state = {}});
+  } else if (!slot.range || !slot.range->contains(pc)) {
+    event_ = event_of(vcpu, gdb::StopReason::kSignal, gdb::Signal::kTrap);
   }
 }
 
@@ -167,8 +199,8 @@ bool RunControl::alone_wanted(const Slot& slot) const {
   if (slot.verb == Verb::kStay) return false;
   if (slot.step_over) return true;
   if (slot.at_breakpoint && breakpoints_.at(linear_pc(slot.state)) != nullptr) return true;
-  // A lone stepper needs nothing armed: the step ends before anything else could be hit.
-  return slot.verb == Verb::kStep &&
+  // A lone stepper needs nothing armed but watchpoints: the step ends before anything else could be hit.
+  return slot.verb == Verb::kStep && !breakpoints_.any_watch() &&
          std::ranges::count_if(slots_, [](const Slot& other) { return other.verb != Verb::kStay; }) == 1;
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "gdbstub/types.hpp"
+#include "vmm/debug/breakpoint_actions.hpp"
 #include "vmm/debug/breakpoints.hpp"
 #include "vmm/debug/traps.hpp"
 #include "vmm/machine/machine.hpp"
@@ -32,17 +33,23 @@ class RunOwner {
   virtual void requested(MachineRequest request) = 0;
   /// Every vCPU is halted with interrupts off, or waits for a SIPI; `stopped` has not been called.
   virtual void halted_for_ever() = 0;
+  /// A parked vCPU, with others perhaps still running, stands on a breakpoint: decides whether that stops the machine.
+  virtual HitVerdict hit(unsigned vcpu, const Breakpoint& breakpoint) = 0;
 };
 
 class RunControl {
  public:
   enum class Verb : std::uint8_t { kStay, kContinue, kStep };
+  struct Order {
+    Verb verb = Verb::kStay;
+    std::optional<gdb::AddressRange> range{};  ///< of kStep: it goes on while the linear program counter is in it
+  };
 
   RunControl(Machine& machine, Breakpoints& breakpoints, HostAbilitiesFuture host, RunOwner& owner);
 
   bool running() const { return running_; }
-  /// Stopped only. `verbs`: one per vCPU.
-  void start(std::vector<Verb> verbs);
+  /// Stopped only. `orders`: one per vCPU.
+  void start(std::span<const Order> orders);
   /// Running only: all vCPUs park, then stopped() with `event`, unless another event came first.
   void stop(gdb::StopEvent event);
   /// Running only: all park and go on, with breakpoints planned anew.
@@ -68,6 +75,7 @@ class RunControl {
     bool dirty = false;  // KVM does not have `state` yet
     bool wake = false;
     Verb verb = Verb::kStay;
+    std::optional<gdb::AddressRange> range;
     bool at_breakpoint = false;  // its last stop was reported as a breakpoint here, and nobody moved it
     bool step_over = false;
     bool stepping = false;
@@ -82,6 +90,8 @@ class RunControl {
   void run_together();
   void launch(unsigned vcpu, bool step, bool armed);
   void judge(unsigned vcpu, const Verdict& verdict);
+  void judge_hit(unsigned vcpu, const Hit& hit);
+  void judge_step(unsigned vcpu);
   void ask_to_park();
   bool all_parked() const;
   bool alone_wanted(const Slot& slot) const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -228,6 +229,11 @@ Vcpu::Activity Vcpu::activity() {
     case KVM_MP_STATE_SIPI_RECEIVED: return Activity::kWaitingForSipi;
     default: return Activity::kRunning;
   }
+}
+
+std::string_view name_of(Vcpu::Activity activity) {
+  constexpr std::array<std::string_view, 3> kNames{"running", "halted", "waiting for SIPI"};
+  return kNames.at(static_cast<std::size_t>(activity));
 }
 
 void Vcpu::set_running() {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "vmm/base/mapping.hpp"
 #include "vmm/base/unique_fd.hpp"
@@ -80,5 +81,7 @@ class Vcpu {
   std::uint32_t debug_flags_supported_ = 0;
   std::optional<DebugControl> armed_;
 };
+
+std::string_view name_of(Vcpu::Activity activity);
 
 }  // namespace vmm::kvm

@@ -13,6 +13,7 @@
 #include "vmm/devices/i8042.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
+#include "vmm/loader/cpu_tables.hpp"
 #include "vmm/memory/layout.hpp"
 
 namespace vmm {
@@ -38,7 +39,7 @@ Cmos::MemorySize memory_size_of(const GuestMemory& memory) {
 
 }  // namespace
 
-Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, StopSink sink,
+Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, const StopSink& sink,
                  std::function<void()> console_room)
     : memory_(config.memory_size),
       vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit),
@@ -53,6 +54,7 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
     initial_.push_back(vcpus_.back()->call([](kvm::Vcpu& vcpu) { return vcpu.state(); }));
   }
   initial_[0] = place_image(config.image, config.boot, memory_, initial_[0]);
+  place_cpu_tables(config.image, config.cpus, memory_);
   vcpus_[0]->call([&](kvm::Vcpu& vcpu) { vcpu.set_state(initial_[0]); });
 }
 

@@ -33,7 +33,7 @@ class Machine {
  public:
   /// `system`, `console` and the bytes behind `config` outlive it. `sink` hears of every vCPU's stop, on its thread;
   /// `console_room` when the serial line takes input again (Bus lock held, vCPU thread).
-  Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, StopSink sink,
+  Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, const StopSink& sink,
           std::function<void()> console_room);
 
   GuestMemory& memory() { return memory_; }

@@ -52,11 +52,37 @@ TEST_CASE("malformed breakpoints are refused, unknown types are unknown") {
     ← E..malformed breakpoint
     → Z0,0
     ← E..malformed breakpoint
-    → Z0,0,1;X1,26
+    → Z0,0,1;X3,220127
     ← E..breakpoint conditions and commands are not evaluated here)",
        around);
   around.prepare = [](FakeTarget& target) { target.has_breakpoints = false; };
   play("→ Z0,0,1\n ←\n → z0,0,1\n ←", around);
+}
+
+TEST_CASE("conditions and commands are verified and reach the target; a second Z replaces them") {
+  Play around;
+  around.prepare = [](FakeTarget& target) { target.has_actions = true; };
+  around.check = [](FakeTarget& target) {
+    CHECK(target.planted.size() == 1);
+    CHECK(target.planted_actions.conditions.size() == 2);
+    CHECK(target.planted_actions.commands.size() == 1);
+  };
+  play(R"(
+    → Z0,1000,1;X3,220127
+    ← OK
+    → Z0,1000,1;X3,220127X3,220227;cmds:0,X3,220127
+    ← OK
+    → Z1,1000,1;X3,220
+    ← E..malformed breakpoint condition or command
+    → Z1,1000,1;Xffffffffffffffff,220127
+    ← E..malformed breakpoint condition or command
+    → Z1,1000,1;X1,ff
+    ← E..breakpoint condition or command: byte 0 of the bytecode: 0xff is no opcode
+    → Z2,1000,1;X3,220127
+    ← E..watchpoints take no conditions here
+    → Z0,1000,1;cmds:0
+    ← E..malformed breakpoint commands)",
+       around);
 }
 
 TEST_CASE("why a breakpoint is refused is shown, once, when gdb next takes text") {

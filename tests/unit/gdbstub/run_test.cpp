@@ -34,7 +34,7 @@ constexpr std::string_view kIntroduction = R"(
 TEST_CASE("vCont actions become a plan") {
   play(R"(
     → vCont?
-    ← vCont;c;C;s;S;t
+    ← vCont;c;C;s;S;t;r
     → vCont;c
     * stop
     ← T05thread:1;
@@ -44,9 +44,12 @@ TEST_CASE("vCont actions become a plan") {
     ← T05thread:2;
     → vCont;s:0
     ← T05thread:2;
+    → vCont;r1000,1010:p1.1;c
+    ← T05thread:1;
     → vCont;t:1;c
     ← T00thread:1;)",
-       expecting({"resume c", "resume s:1 c", "resume s05:2 c0b", "resume s:2", "resume t:1 c"}));
+       expecting(
+           {"resume c", "resume s:1 c", "resume s05:2 c0b", "resume s:2", "resume s[1000,1010):1 c", "resume t:1 c"}));
 }
 
 TEST_CASE("malformed vCont packets change nothing") {
@@ -60,6 +63,10 @@ TEST_CASE("malformed vCont packets change nothing") {
     → vCont;c:9
     ← E.no such thread
     → vCont;cc
+    ← E.malformed vCont action
+    → vCont;r1000
+    ← E.malformed vCont action
+    → vCont;r1000,
     ← E.malformed vCont action
     → vCont;C
     ← E.malformed signal
