@@ -219,6 +219,14 @@ bool Breakpoints::any_watch() const {
   return std::ranges::any_of(rows_, [](const Breakpoint& row) { return is_watch(row.spec); });
 }
 
+std::vector<std::uint64_t> Breakpoints::addresses() const {
+  std::vector<std::uint64_t> found;
+  for (const Breakpoint& row : rows_) {
+    if (!is_watch(row.spec)) found.push_back(row.spec.address);
+  }
+  return found;
+}
+
 bool Breakpoints::any_in_memory() const {
   return std::ranges::any_of(rows_, [](const Breakpoint& row) { return row.mechanism == Mechanism::kMemory; });
 }

@@ -79,6 +79,8 @@ class Breakpoints {
   const std::array<std::optional<kvm::DebugRegister>, kRegisters>& registers() const { return registers_; }
   bool any_in_memory() const;
   bool any_watch() const;
+  /// Of all but watchpoints, linear.
+  std::vector<std::uint64_t> addresses() const;
   /// While armed: something waits to be mapped, was placed on a promise, or was overwritten by the guest.
   bool needs_another_look() const;
   /// A breakpoint that KVM's int3 exit can't see in user mode is planted on a user page.

@@ -85,6 +85,18 @@ std::optional<CpuState> return_to_user(const CpuState& state, const GuestMemory&
   return back;
 }
 
+bool step_is_plain(const CpuState& state, const GuestMemory& memory) {
+  std::array<std::byte, 3> code{};
+  const std::size_t count = read_linear(state, memory, linear_pc(state), code);
+  if (count == 0) return false;
+  // One prefix may come before: an operand size, or REX.
+  constexpr std::array kSpecial{std::byte{0x9c}, std::byte{0xcf}, std::byte{0xcd}, std::byte{0xcc}, std::byte{0xce}};
+  const std::size_t at = code[0] == std::byte{0x66} || (std::to_integer<unsigned>(code[0]) >> 4U) == 4 ? 1 : 0;
+  if (std::ranges::find(kSpecial, code.at(at)) != kSpecial.end()) return false;
+  return code != std::array{std::byte{0x0f}, std::byte{0x05}, code[2]} &&
+         code != std::array{std::byte{0x0f}, std::byte{0x34}, code[2]};
+}
+
 SideExits side_exits(const CpuState& state, const GuestMemory& memory) {
   constexpr unsigned kDivide = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBound = 5, kInvalidOpcode = 6,
                      kNoFpu = 7, kNotPresent = 11, kStack = 12, kProtection = 13, kPage = 14;

@@ -39,7 +39,12 @@ CpuState without_step_flag(const CpuState& before, CpuState after, GuestMemory& 
 struct SideExits {
   std::vector<unsigned> vectors;           ///< INT n: its own; else the exceptions it may raise, at most four
   std::optional<std::uint32_t> entry_msr;  ///< SYSCALL, SYSENTER: the MSR that holds the kernel's entry
+  bool operator==(const SideExits&) const = default;
 };
 SideExits side_exits(const CpuState& state, const GuestMemory& memory);
+
+/// Whether a step over the instruction at the program counter leaves nothing to clean up: not PUSHF, IRET, INT n,
+/// SYSCALL, SYSENTER.
+bool step_is_plain(const CpuState& state, const GuestMemory& memory);
 
 }  // namespace vmm

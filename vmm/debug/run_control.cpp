@@ -72,6 +72,7 @@ void RunControl::report(const StopReport& report) {
   slot.parked = true;
   slot.state = report.state;
   if (slot.stepping) {
+    if (report.stepped_from) slot.launched = *report.stepped_from;
     slot.state = without_step_flag(slot.launched, slot.state, machine_.memory());
     slot.dirty = slot.state != report.state;
   }
@@ -260,10 +261,28 @@ void RunControl::launch(unsigned vcpu, bool step, bool armed) {
   if (armed && breakpoints_.user_traps()) hook(3, slot.hooks.breakpoint_handler);
   const bool interruptible = !(block_interrupts && host().block_interrupts) && (slot.state.rflags & kRflagsIf) != 0;
   if (step && interruptible && (slot.state.rflags & kRflagsTf) == 0) step_flag_loose_ = true;
+  if (step && slot.verb == Verb::kStep && slot.range) order.another_step = range_stepper(slot, armed);
   slot.stepping = step;
   slot.launched = slot.state;
   slot.dirty = slot.wake = slot.parked = false;
   machine_.vcpu(vcpu).run(std::move(order));
+}
+
+/// Whether a step in the range may follow another without a look by us: nothing about it is special.
+std::function<bool(const CpuState&)> RunControl::range_stepper(const Slot& slot, bool armed) const {
+  // Armed, the CPU would trip over a breakpoint's byte or register at its first instruction.
+  if (armed || (!host().step_user && cpl_of(slot.state) == 3)) return {};
+  std::vector<std::uint64_t> breakpoints = breakpoints_.addresses();
+  return [breakpoints = std::move(breakpoints), range = *slot.range, from = slot.state,
+          exits = side_exits(slot.state, machine_.memory()), hooked = !host().step_enters_handlers,
+          &memory = machine_.memory()](const CpuState& state) {
+    const std::uint64_t pc = linear_pc(state);
+    if (!range.contains(pc) || std::ranges::find(breakpoints, pc) != breakpoints.end()) return false;
+    if (state.segments != from.segments || state.idt != from.idt || state.cr0 != from.cr0 || state.cr3 != from.cr3) {
+      return false;
+    }
+    return step_is_plain(state, memory) && (!hooked || side_exits(state, memory) == exits);
+  };
 }
 
 /// Where the step of a CPU may end, beside behind its instruction: the CPU clears TF on the way into a handler, so by

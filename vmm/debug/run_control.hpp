@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -96,6 +97,7 @@ class RunControl {
   bool all_parked() const;
   bool alone_wanted(const Slot& slot) const;
   bool nothing_wakes_it();
+  std::function<bool(const CpuState&)> range_stepper(const Slot& slot, bool armed) const;
   std::array<std::optional<std::uint64_t>, 4> side_addresses(unsigned vcpu);
   std::optional<CpuState> step_in_software(const CpuState& state) const;
   gdb::StopEvent event_of(unsigned vcpu, gdb::StopReason reason, gdb::Signal signal, std::uint64_t address = 0) const;

@@ -21,6 +21,8 @@ struct RunOrder {
   kvm::DebugControl debug;
   bool wake = false;                      ///< leave HLT: the debugger moved the program counter of a halted vCPU
   std::optional<std::uint8_t> exception;  ///< a vector to deliver first
+  /// After a step: shall another follow, armed in the same way? Called on the vCPU thread; none: every step parks.
+  std::function<bool(const CpuState&)> another_step;
 };
 
 /// Out: why a vCPU parked.
@@ -43,6 +45,7 @@ struct StopReport {
   unsigned vcpu = 0;
   StopCause cause;
   CpuState state;
+  std::optional<CpuState> stepped_from;  ///< where the last step began, when it was not the first
 };
 /// Called on the vCPU thread; must only hand the report on.
 using StopSink = std::function<void(StopReport)>;

@@ -60,6 +60,14 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
+constexpr std::uint64_t kSingleStep = 1U << 14;  // DR6.BS
+
+/// The end of a step, and of nothing else.
+bool is_step(const StopCause& cause) {
+  const auto* trap = std::get_if<DebugTrap>(&cause);
+  return trap != nullptr && trap->exception == 1 && (trap->dr6 & (kSingleStep | 0xf)) == kSingleStep;
+}
+
 std::uint64_t load(std::span<const std::byte> bytes) {
   std::uint64_t value = 0;
   std::memcpy(&value, bytes.data(), std::min(bytes.size(), sizeof value));
@@ -143,7 +151,7 @@ void VcpuThread::body(const kvm::Vm& vm, std::promise<void> started) {
 }
 
 void VcpuThread::obey(kvm::Vcpu& vcpu, RunOrder& order) {
-  StopReport report{.vcpu = index_, .cause = Interrupted{}, .state = {}};
+  StopReport report{.vcpu = index_, .cause = Interrupted{}, .state = {}, .stepped_from = {}};
   try {
     if (order.state) vcpu.set_state(*order.state);
     if (order.wake) vcpu.set_running();
@@ -151,6 +159,12 @@ void VcpuThread::obey(kvm::Vcpu& vcpu, RunOrder& order) {
     vcpu.set_debug(order.debug);
     report.cause = run_until_stop(vcpu, order.debug);
     report.state = vcpu.state();
+    while (order.another_step && is_step(report.cause) && order.another_step(report.state)) {
+      report.stepped_from = report.state;
+      vcpu.set_debug(order.debug);
+      report.cause = run_until_stop(vcpu, order.debug);
+      report.state = vcpu.state();
+    }
   } catch (const std::exception& error) {
     report.cause = HostFault{error.what()};
     if (order.state) report.state = *order.state;
@@ -159,7 +173,6 @@ void VcpuThread::obey(kvm::Vcpu& vcpu, RunOrder& order) {
 }
 
 StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& debug) {
-  constexpr std::uint64_t kSingleStep = 1U << 14;  // DR6.BS
   constexpr DebugTrap kStepped{.exception = 1, .dr6 = kSingleStep};
   const bool step = debug.step;
   std::optional<CpuState> start;

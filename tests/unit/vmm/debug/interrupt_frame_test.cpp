@@ -107,6 +107,22 @@ TEST_CASE("where an instruction may lead: INT n to its vector, SYSCALL to its MS
   REQUIRE(side_exits(bench.long_mode, bench.memory).vectors.back() == 0);
 }
 
+TEST_CASE("what a row of steps must not run over unseen") {
+  Bench bench;
+  const auto plain = [&](std::initializer_list<unsigned> bytes) {
+    bench.code(bytes);
+    return step_is_plain(bench.long_mode, bench.memory);
+  };
+  REQUIRE(plain({0x90, 0x9c}));
+  REQUIRE(plain({0x48, 0x01, 0xd8}));
+  REQUIRE_FALSE(plain({0x9c, 0x90}));
+  REQUIRE_FALSE(plain({0x66, 0x9c}));
+  REQUIRE_FALSE(plain({0x48, 0xcf}));
+  REQUIRE_FALSE(plain({0xcd, 0x80}));
+  REQUIRE_FALSE(plain({0x0f, 0x05}));
+  REQUIRE_FALSE(plain({0x0f, 0x34}));
+}
+
 TEST_CASE("a step that ended in a handler leaves no TF in the frame, behind an error code and a push either") {
   for (std::uint64_t words : {0, 1, 2}) {
     Bench bench;
