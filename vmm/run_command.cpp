@@ -111,6 +111,7 @@ class Run {
         console_(io_, parse_console(options.serial), {.output_only = with_gdb}),
         debugger_(host(), hints_of(files_.config().image), debugger_options(with_gdb)),
         ticker_(io_),
+        farewell_(io_),
         signals_(io_) {
     if (with_gdb) {
       folder_.emplace();
@@ -219,8 +220,9 @@ class Run {
     if (gdb_ > 0) return;
     if (!server_ || !server_->attached()) return io_.stop();
     constexpr std::chrono::seconds kFarewell{1};
-    ticker_.expires_after(kFarewell);
-    ticker_.async_wait([this](auto error) {
+    // A timer of its own: a tick that is due already would wind it up again.
+    farewell_.expires_after(kFarewell);
+    farewell_.async_wait([this](auto error) {
       if (!error) io_.stop();
     });
   }
@@ -236,6 +238,7 @@ class Run {
   Console console_;
   Debugger debugger_;
   boost::asio::steady_timer ticker_;
+  boost::asio::steady_timer farewell_;
   boost::asio::signal_set signals_;
   std::optional<PrivateFolder> folder_;
   std::optional<gdb::Server> server_;
