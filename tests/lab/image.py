@@ -79,8 +79,16 @@ def fetch_kernel(cache, progress):
     root = cache / "kernel"
     if root.is_dir():
         return root
-    depends = run(["apt-cache", "depends", KERNEL_PACKAGE])
-    package = re.search(r"Depends: (linux-image-\S+)", depends)
+    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+
+    def depends():
+        asked = subprocess.run(["apt-cache", "depends", KERNEL_PACKAGE], stdout=subprocess.PIPE, text=True)
+        return re.search(r"Depends: (linux-image-\S+)", asked.stdout)
+
+    package = depends()
+    if not package:
+        run([*prefix, "apt-get", "update"])
+        package = depends()
     if not package:
         raise LabError(f"apt knows no {KERNEL_PACKAGE}: the lab needs Debian's package lists (apt-get update)")
     progress(f"downloading {package[1]}")
@@ -88,7 +96,6 @@ def fetch_kernel(cache, progress):
         try:
             run(["apt-get", "download", package[1]], cwd=temporary)
         except LabError:
-            prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
             run([*prefix, "apt-get", "update"])
             run(["apt-get", "download", package[1]], cwd=temporary)
         (archive,) = pathlib.Path(temporary).glob("*.deb")
