@@ -85,24 +85,19 @@ std::optional<CpuState> return_to_user(const CpuState& state, const GuestMemory&
   return back;
 }
 
-bool step_is_plain(const CpuState& state, const GuestMemory& memory) {
-  std::array<std::byte, 3> code{};
-  const std::size_t count = read_linear(state, memory, linear_pc(state), code);
-  if (count == 0) return false;
-  // One prefix may come before: an operand size, or REX.
-  constexpr std::array kSpecial{std::byte{0x9c}, std::byte{0xcf}, std::byte{0xcd}, std::byte{0xcc}, std::byte{0xce}};
-  const std::size_t at = code[0] == std::byte{0x66} || (std::to_integer<unsigned>(code[0]) >> 4U) == 4 ? 1 : 0;
-  if (std::ranges::find(kSpecial, code.at(at)) != kSpecial.end()) return false;
-  return code != std::array{std::byte{0x0f}, std::byte{0x05}, code[2]} &&
-         code != std::array{std::byte{0x0f}, std::byte{0x34}, code[2]};
-}
+namespace {
 
-SideExits side_exits(const CpuState& state, const GuestMemory& memory) {
-  constexpr unsigned kDivide = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBound = 5, kInvalidOpcode = 6,
-                     kNoFpu = 7, kNotPresent = 11, kStack = 12, kProtection = 13, kPage = 14;
+/// The opcode at the program counter, behind its prefixes (SDM 2A 2.1), and the byte that follows. NOPs where nothing
+/// is mapped.
+struct Opcode {
+  unsigned first = 0x90;
+  unsigned next = 0x90;
+  bool mapped = false;
+};
+
+Opcode opcode_at(const CpuState& state, const GuestMemory& memory) {
   std::array<std::uint8_t, 15> code{};
   const std::size_t count = read_linear(state, memory, linear_pc(state), std::as_writable_bytes(std::span(code)));
-  const auto at = [&](std::size_t i) -> unsigned { return i < count ? code.at(i) : 0x90; };
   const bool rex = mode_of(state) == CpuMode::kLong64;
   const auto is_prefix = [&](unsigned byte) {
     return (rex && byte >> 4U == 4) || byte == 0x66 || byte == 0x67 || byte == 0xf0 || byte == 0xf2 || byte == 0xf3 ||
@@ -110,18 +105,39 @@ SideExits side_exits(const CpuState& state, const GuestMemory& memory) {
   };
   std::size_t i = 0;
   while (i < count && is_prefix(code.at(i))) ++i;
-  const unsigned opcode = at(i);
-  switch (opcode) {
-    case 0xcc: return {{kBreakpoint}, {}};
-    case 0xcd: return {{at(i + 1)}, {}};
-    case 0xce: return {{kOverflow}, {}};
-    case 0xf1: return {{kDebug}, {}};
+  Opcode found{.mapped = count > 0};
+  if (i < count) found.first = code.at(i);
+  if (i + 1 < count) found.next = code.at(i + 1);
+  return found;
+}
+
+bool is_syscall(const Opcode& opcode) { return opcode.first == 0x0f && opcode.next == 0x05; }
+bool is_sysenter(const Opcode& opcode) { return opcode.first == 0x0f && opcode.next == 0x34; }
+constexpr unsigned kPushf = 0x9c, kIret = 0xcf, kInt3 = 0xcc, kIntN = 0xcd, kInto = 0xce, kIcebp = 0xf1;
+
+}  // namespace
+
+bool step_is_plain(const CpuState& state, const GuestMemory& memory) {
+  const Opcode opcode = opcode_at(state, memory);
+  constexpr std::array kSpecial{kPushf, kIret, kInt3, kIntN, kInto};
+  return opcode.mapped && std::ranges::find(kSpecial, opcode.first) == kSpecial.end() && !is_syscall(opcode) &&
+         !is_sysenter(opcode);
+}
+
+SideExits side_exits(const CpuState& state, const GuestMemory& memory) {
+  constexpr unsigned kDivide = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBound = 5, kInvalidOpcode = 6,
+                     kNoFpu = 7, kNotPresent = 11, kStack = 12, kProtection = 13, kPage = 14;
+  constexpr std::uint32_t kLstar = 0xc0000082, kSysenterEip = 0x176;
+  const Opcode opcode = opcode_at(state, memory);
+  switch (opcode.first) {
+    case kInt3: return {{kBreakpoint}, {}};
+    case kIntN: return {{opcode.next}, {}};
+    case kInto: return {{kOverflow}, {}};
+    case kIcebp: return {{kDebug}, {}};
     default: break;
   }
-  const unsigned second = opcode == 0x0f ? at(i + 1) : 0;
-  constexpr std::uint32_t kLstar = 0xc0000082, kSysenterEip = 0x176;
-  if (second == 0x05) return {{kInvalidOpcode}, kLstar};
-  if (second == 0x34) return {{kInvalidOpcode, kProtection}, kSysenterEip};
+  if (is_syscall(opcode)) return {{kInvalidOpcode}, kLstar};
+  if (is_sysenter(opcode)) return {{kInvalidOpcode, kProtection}, kSysenterEip};
   struct Row {
     unsigned first, last, vector;
   };
@@ -129,7 +145,8 @@ SideExits side_exits(const CpuState& state, const GuestMemory& memory) {
                              Row{0xc4, 0xc5, kNoFpu},      Row{0x62, 0x62, kBound},      Row{0xf6, 0xf7, kDivide},
                              Row{0xd4, 0xd4, kDivide},     Row{0x8e, 0x8e, kNotPresent}, Row{0x9a, 0x9a, kNotPresent},
                              Row{0xea, 0xea, kNotPresent}, Row{0xca, 0xcb, kNotPresent}, Row{0xcf, 0xcf, kNotPresent}};
-  const auto* row = std::ranges::find_if(kRare, [&](const Row& r) { return opcode >= r.first && opcode <= r.last; });
+  const auto* row =
+      std::ranges::find_if(kRare, [&](const Row& r) { return opcode.first >= r.first && opcode.first <= r.last; });
   return {{kPage, kProtection, kInvalidOpcode, row == kRare.end() ? kStack : row->vector}, {}};
 }
 
@@ -160,9 +177,9 @@ void clean_frame(const CpuState& before, const CpuState& after, GuestMemory& mem
   constexpr std::uint64_t kMostAbove = 3;
   for (std::uint64_t above = 0; above <= kMostAbove; ++above) {
     const std::uint64_t address = stack_top(after) + sizeof(Word) * above;
-    const auto words = load_linear<std::array<Word, kWords>>(after, memory, address);
-    if (!words) continue;
-    const auto& word = *words;
+    std::array<Word, kWords> word{};
+    const auto pushed = std::as_writable_bytes(std::span(word).first(has_stack ? kWords : kSp));
+    if (read_linear(after, memory, address, pushed) != pushed.size()) continue;
     const auto same = [&](unsigned index, std::uint64_t value) { return word.at(index) == static_cast<Word>(value); };
     if (!same(kCodeSegment, before.segments[kCs].selector) || (word[kFlags] & kRflagsTf) == 0) continue;
     const bool ours = has_stack ? same(kSp, before.gpr[kRsp]) && same(kStackSegment, before.segments[kSs].selector)
@@ -185,15 +202,9 @@ void clean_frame(const CpuState& before, const CpuState& after, GuestMemory& mem
 
 CpuState without_step_flag(const CpuState& before, CpuState after, GuestMemory& memory) {
   if ((before.rflags & kRflagsTf) != 0) return after;
-  constexpr std::byte kPushf{0x9c};
-  constexpr std::array kSyscall{std::byte{0x0f}, std::byte{0x05}};
-  std::array<std::byte, 2> code{};
-  read_linear(before, memory, linear_pc(before), code);
-  const bool operand_size = code[0] == std::byte{0x66};
-  if (code == kSyscall) after.gpr[kR11] &= ~kRflagsTf;
-  if (code[operand_size ? 1 : 0] == kPushf) {
-    clear_step_flag_at(after, memory, stack_top(after));
-  }
+  const Opcode opcode = opcode_at(before, memory);
+  if (is_syscall(opcode)) after.gpr[kR11] &= ~kRflagsTf;
+  if (opcode.first == kPushf) clear_step_flag_at(after, memory, stack_top(after));
   clean_frame(before, after, memory);
   return after;
 }

@@ -77,13 +77,12 @@ void RunControl::report(const StopReport& report) {
     slot.dirty = slot.state != report.state;
   }
   StopCause cause = report.cause;
-  if (auto* trap = std::get_if<DebugTrap>(&cause); trap != nullptr && step_flag_loose_ && !slot.stepping) {
-    constexpr std::uint64_t kSingleStep = 1U << 14;  // DR6.BS
-    if ((trap->dr6 & kSingleStep) != 0 && (slot.state.rflags & kRflagsTf) != 0) {
-      trap->dr6 &= ~kSingleStep;
-      slot.state.rflags &= ~kRflagsTf;
-      slot.dirty = true;
-    }
+  if (auto* trap = std::get_if<DebugTrap>(&cause); trap != nullptr && step_flag_loose_ && !slot.stepping &&
+                                                   (trap->dr6 & DebugTrap::kSingleStep) != 0 &&
+                                                   (slot.state.rflags & kRflagsTf) != 0) {
+    trap->dr6 &= ~DebugTrap::kSingleStep;
+    slot.state.rflags &= ~kRflagsTf;
+    slot.dirty = true;
   }
   const TrapContext context{.breakpoints = breakpoints_,
                             .memory = machine_.memory(),
@@ -145,14 +144,10 @@ void RunControl::judge_hit(unsigned vcpu, const Hit& hit) {
 void RunControl::judge_step(unsigned vcpu) {
   Slot& slot = slots_[vcpu];
   const std::uint64_t pc = linear_pc(slot.state);
-  const Breakpoint* row = slot.range && slot.range->contains(pc) ? breakpoints_.at(pc) : nullptr;
-  if (row != nullptr) {
-    const bool software = row->spec.type == gdb::BreakpointType::kSoftware;
-    judge_hit(vcpu, {.reason = software ? gdb::StopReason::kSoftwareBreakpoint : gdb::StopReason::kHardwareBreakpoint,
-                     .address = 0,
-                     .state = {}});
-  } else if (!slot.range || !slot.range->contains(pc)) {
+  if (!slot.range || !slot.range->contains(pc)) {
     event_ = event_of(vcpu, gdb::StopReason::kSignal, gdb::Signal::kTrap);
+  } else if (const Breakpoint* row = breakpoints_.at(pc)) {
+    judge_hit(vcpu, hit_of(*row));
   }
 }
 

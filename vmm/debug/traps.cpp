@@ -14,14 +14,7 @@
 
 namespace vmm {
 
-namespace {
-
-constexpr std::uint8_t kVectorDb = 1;
-constexpr std::uint8_t kVectorBp = 3;
-constexpr std::byte kInt3{0xcc};
-constexpr std::uint64_t kDr6Step = 1U << 14;
-
-Hit hit(const Breakpoint& row, std::optional<CpuState> state = std::nullopt) {
+Hit hit_of(const Breakpoint& row, std::optional<CpuState> state) {
   switch (row.spec.type) {
     case gdb::BreakpointType::kSoftware: return {gdb::StopReason::kSoftwareBreakpoint, 0, std::move(state)};
     case gdb::BreakpointType::kHardware: return {gdb::StopReason::kHardwareBreakpoint, 0, std::move(state)};
@@ -32,12 +25,18 @@ Hit hit(const Breakpoint& row, std::optional<CpuState> state = std::nullopt) {
   return {gdb::StopReason::kSignal, 0, std::move(state)};
 }
 
+namespace {
+
+constexpr std::uint8_t kVectorDb = 1;
+constexpr std::uint8_t kVectorBp = 3;
+constexpr std::byte kInt3{0xcc};
+
 /// A trap of ours lies at `linear`: the user's breakpoint, or another name of the same byte. Empty: not ours.
 std::optional<Verdict> planted(const CpuState& state, std::uint64_t linear, const TrapContext& context,
                                std::optional<CpuState> moved = std::nullopt) {
   const auto place = walk(state, context.memory, linear);
   if (!place || context.breakpoints.planted_at(place->physical) == nullptr) return {};
-  if (const Breakpoint* row = context.breakpoints.at(linear)) return hit(*row, std::move(moved));
+  if (const Breakpoint* row = context.breakpoints.at(linear)) return hit_of(*row, std::move(moved));
   return GoOn{.step_over = true, .exception = {}, .state = std::move(moved)};
 }
 
@@ -74,13 +73,15 @@ Verdict interpret_debug(const DebugTrap& trap, const CpuState& state, const Trap
   if (auto verdict = user_hook(state, context)) return *verdict;
   for (std::size_t i = 0; i < Breakpoints::kRegisters; ++i) {
     if ((trap.dr6 >> i & 1U) == 0) continue;
-    if (const Breakpoint* row = context.breakpoints.watch_of_register(i)) return hit(*row);
+    if (const Breakpoint* row = context.breakpoints.watch_of_register(i)) return hit_of(*row);
   }
   const Breakpoint* row = context.breakpoints.at(pc);
-  if (row != nullptr && row->mechanism == Breakpoint::Mechanism::kDebugRegister && !context.stepping) return hit(*row);
+  if (row != nullptr && row->mechanism == Breakpoint::Mechanism::kDebugRegister && !context.stepping)
+    return hit_of(*row);
   if (context.stepping) return StepDone{};
   // The guest's own #DB: it set TF or uses debug registers itself.
-  if ((trap.dr6 & (kDr6Step | 0xfU)) != 0) return GoOn{.step_over = false, .exception = kVectorDb, .state = {}};
+  if ((trap.dr6 & (DebugTrap::kSingleStep | DebugTrap::kRegisters)) != 0)
+    return GoOn{.step_over = false, .exception = kVectorDb, .state = {}};
   return GoOn{};
 }
 

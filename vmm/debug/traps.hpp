@@ -35,6 +35,8 @@ struct Hit {
   std::uint64_t address = 0;  ///< of a watchpoint
   std::optional<CpuState> state;
 };
+/// As gdb is told of a hit of this breakpoint or watchpoint.
+Hit hit_of(const Breakpoint& row, std::optional<CpuState> state = std::nullopt);
 /// The guest can't go on by itself.
 struct Crash {
   gdb::Signal signal;

@@ -30,6 +30,10 @@ struct Interrupted {};  ///< request_stop()
 struct DebugTrap {      ///< KVM_EXIT_DEBUG: exception 1 (step, debug register; DR6 says which) or 3 (int3)
   std::uint32_t exception;
   std::uint64_t dr6;
+  static constexpr std::uint64_t kSingleStep = 1U << 14;  ///< BS (SDM 3B 18.2.3)
+  static constexpr std::uint64_t kRegisters = 0xf;        ///< B0 … B3
+  /// The end of a step, and of nothing else.
+  bool only_step() const { return exception == 1 && (dr6 & (kSingleStep | kRegisters)) == kSingleStep; }
 };
 struct EmulationFailure {  ///< KVM can't execute the instruction at rip; its first bytes, as far as known
   std::vector<std::byte> bytes;

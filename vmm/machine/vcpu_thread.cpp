@@ -60,12 +60,9 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
-constexpr std::uint64_t kSingleStep = 1U << 14;  // DR6.BS
-
-/// The end of a step, and of nothing else.
 bool is_step(const StopCause& cause) {
   const auto* trap = std::get_if<DebugTrap>(&cause);
-  return trap != nullptr && trap->exception == 1 && (trap->dr6 & (kSingleStep | 0xf)) == kSingleStep;
+  return trap != nullptr && trap->only_step();
 }
 
 std::uint64_t load(std::span<const std::byte> bytes) {
@@ -173,7 +170,7 @@ void VcpuThread::obey(kvm::Vcpu& vcpu, RunOrder& order) {
 }
 
 StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& debug) {
-  constexpr DebugTrap kStepped{.exception = 1, .dr6 = kSingleStep};
+  constexpr DebugTrap kStepped{.exception = 1, .dr6 = DebugTrap::kSingleStep};
   const bool step = debug.step;
   std::optional<CpuState> start;
   if (step || debug.trap_debug) start = vcpu.state();
@@ -191,18 +188,18 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
     // KVM's emulator forgets that it steps when a write leaves for a device (the FIXME in x86_emulate_instruction).
     if (settled && accessed && !wanted && vcpu.state().rip != start->rip) return kStepped;
     if (settled && wanted) return *wanted;
+    accessed = step && (std::holds_alternative<kvm::ExitIo>(exit) || std::holds_alternative<kvm::ExitMmio>(exit));
+    std::optional<StopCause> cause = handle(exit);
+    // Stale (HostAbilities::stale_step), or a jump to itself, to which once more makes no difference.
     constexpr int kMostStale = 4;  // one for each exit that the instruction needs: its fetch, its operands
-    if (const auto* trap = std::get_if<kvm::ExitDebug>(&exit); trap != nullptr && start && stale++ < kMostStale) {
-      // Stale (HostAbilities::stale_step), or a jump to itself, to which once more makes no difference.
+    if (start && cause && is_step(*cause) && stale < kMostStale) {
       const CpuState state = vcpu.state();
-      const bool stepped = trap->exception == 1 && (trap->dr6 & (kSingleStep | 0xf)) == kSingleStep;
-      if (stepped && state.rip == start->rip && state.gpr == start->gpr) {
+      if (state.rip == start->rip && state.gpr == start->gpr) {
+        ++stale;
         vcpu.set_debug(debug);
         continue;
       }
     }
-    accessed = step && (std::holds_alternative<kvm::ExitIo>(exit) || std::holds_alternative<kvm::ExitMmio>(exit));
-    std::optional<StopCause> cause = handle(exit);
     // A device's request outranks the step that ended with the same instruction; a trap outranks a mere stop request.
     if (cause) return wanted && std::holds_alternative<MachineRequest>(*wanted) ? *wanted : *cause;
     if (request_) wanted = *std::exchange(request_, std::nullopt);

@@ -145,6 +145,13 @@ TEST_CASE("the same with frames of 32-bit and of 16-bit words") {
   without_step_flag(bench.flat, after, bench.memory);
   REQUIRE(bench.memory.load<std::uint32_t>(kStack - 4) == 0x202);
 
+  CpuState edge = bench.flat;  // nothing is behind the frame
+  edge.gpr[kRsp] = layout::kMinRam;
+  after.gpr[kRsp] = layout::kMinRam - 12;
+  bench.memory.store(after.gpr[kRsp], std::array<std::uint32_t, 3>{kCode + 2, kBootCode32, 0x302});
+  without_step_flag(edge, after, bench.memory);
+  REQUIRE(bench.memory.load<std::uint32_t>(layout::kMinRam - 4) == 0x202);
+
   CpuState user = bench.flat;  // with a change of stack
   user.segments[kCs].selector = user.segments[kSs].selector = kUserCode;
   user.segments[kSs].dpl = 3;
