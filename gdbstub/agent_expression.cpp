@@ -4,23 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
+#include "gdbstub/agent_common.hpp"
+#include "gdbstub/agent_format.hpp"
+
 namespace gdb {
 namespace {
-
-/// One piece of a printf: literal text, then what to do with the next argument.
-struct Piece {
-  enum class Argument : std::uint8_t { kNone, kSigned, kUnsigned, kCharacter, kString, kPointer };
-  std::string text;
-  Argument argument = Argument::kNone;
-  std::string conversion{};             ///< for snprintf, of an int, (unsigned) long long or const char*
-  unsigned bits = 64;                   ///< of the argument, that count
-  std::size_t limit = kMaxAgentString;  ///< of a string's bytes
-};
-using Format = std::vector<Piece>;
 
 struct Instruction {
   std::uint8_t opcode = 0;
@@ -32,23 +23,10 @@ struct Instruction {
 
 struct AgentProgram {
   std::vector<Instruction> code;
-  std::vector<Format> formats;
+  std::vector<AgentFormat> formats;
 };
 
 namespace {
-
-std::unexpected<std::string> refuse(std::string sentence) { return std::unexpected(std::move(sentence)); }
-
-std::uint64_t sign_extend(std::uint64_t value, std::uint64_t bits) {
-  if (bits == 0) return 0;
-  if (bits >= 64) return value;
-  const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
-  return ((value & (2 * sign - 1)) ^ sign) - sign;
-}
-
-std::uint64_t zero_extend(std::uint64_t value, std::uint64_t bits) {
-  return bits >= 64 ? value : value & ((std::uint64_t{1} << bits) - 1);
-}
 
 // --- evaluation ------------------------------------------------------------------------------------------------------
 
@@ -68,7 +46,6 @@ struct Evaluation {
   std::uint64_t pop() { return stack[--depth]; }
   std::uint64_t& top(std::size_t below = 0) { return stack[depth - 1 - below]; }
   void fail(std::string sentence) { result = refuse(std::move(sentence)); }
-  void fail_at(std::uint64_t address) { fail(fmt::format("memory at {:#x} can't be read", address)); }
 };
 
 using Run = void (*)(Evaluation&, std::uint64_t operand);
@@ -93,7 +70,7 @@ void divide(Evaluation& e, std::uint64_t operand) {
 template <std::size_t kBytes>
 void fetch(Evaluation& e, std::uint64_t) {
   std::array<std::byte, kBytes> bytes{};
-  if (!e.machine.read(e.top(), bytes)) return e.fail_at(e.top());
+  if (!e.machine.read(e.top(), bytes)) return e.fail(refuse_memory(e.top()).error());
   std::uint64_t value = 0;
   for (std::size_t i = kBytes; i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
   e.top() = value;
@@ -141,68 +118,15 @@ void rotate(Evaluation& e, std::uint64_t) {
   e.top(2) = c;
 }
 
-/// The bytes before the first zero, at most `limit`; empty, and the evaluation failed, when they can't be read.
-std::string guest_string(Evaluation& e, std::uint64_t address, std::size_t limit) {
-  // Aligned portions: none has bytes of a page behind the string's end.
-  constexpr std::size_t kPortion = 128;
-  std::string text;
-  while (text.size() < limit) {
-    std::array<char, kPortion> bytes{};
-    const auto portion = std::span(bytes).first(std::min(kPortion - address % kPortion, limit - text.size()));
-    if (!e.machine.read(address, std::as_writable_bytes(portion))) {
-      e.fail_at(address);
-      return {};
-    }
-    const auto end = std::ranges::find(portion, '\0');
-    text.append(portion.begin(), end);
-    if (end != portion.end()) break;
-    address += portion.size();
-  }
-  return text;
-}
-
-template <typename T>
-void append_converted(std::string& text, const std::string& conversion, T value) {
-  std::array<char, kMaxAgentString + 8> buffer;  // the longest: a sign or 0x, then a full precision
-  const int size = std::snprintf(buffer.data(), buffer.size(), conversion.c_str(), value);
-  text.append(buffer.data(), std::min(static_cast<std::size_t>(std::max(size, 0)), buffer.size() - 1));
-}
-
-void append_argument(Evaluation& e, std::string& text, const Piece& piece, std::uint64_t value) {
-  switch (piece.argument) {
-    case Piece::Argument::kNone: break;
-    case Piece::Argument::kSigned:
-      append_converted(text, piece.conversion, static_cast<long long>(sign_extend(value, piece.bits)));
-      break;
-    case Piece::Argument::kUnsigned:
-      append_converted(text, piece.conversion, static_cast<unsigned long long>(zero_extend(value, piece.bits)));
-      break;
-    case Piece::Argument::kCharacter: append_converted(text, piece.conversion, static_cast<int>(value & 0xff)); break;
-    case Piece::Argument::kString: {  // null pointers as gdb's own printf shows them
-      const std::string string = value == 0 ? "(null)" : guest_string(e, value, piece.limit);
-      append_converted(text, piece.conversion, string.c_str());
-      break;
-    }
-    case Piece::Argument::kPointer: {
-      const std::string pointer = value == 0 ? "(nil)" : fmt::format("{:#x}", value);
-      append_converted(text, piece.conversion, pointer.c_str());
-      break;
-    }
-  }
-}
-
-void print(Evaluation& e, std::uint64_t format) {
+void print(Evaluation& e, std::uint64_t number) {
   e.depth -= 2;  // the function to call and its channel, both 0 from gdb; ours is the one that the machine has
-  std::string text;
-  for (const Piece& piece : e.program.formats[format]) {
-    text += piece.text;
-    if (piece.argument != Piece::Argument::kNone) append_argument(e, text, piece, e.pop());
-    if (e.result) return;
-    if (text.size() > kMaxAgentText - e.printed)
-      return e.fail(fmt::format("more than {} bytes to print", kMaxAgentText));
-  }
-  e.printed += text.size();
-  e.machine.print(text);
+  const AgentFormat& format = e.program.formats[number];
+  std::vector<std::uint64_t> arguments(format.arguments());
+  std::ranges::generate(arguments, [&] { return e.pop(); });
+  const auto text = format.print(e.machine, arguments, kMaxAgentText - e.printed);
+  if (!text) return e.fail(text.error());
+  e.printed += text->size();
+  e.machine.print(*text);
 }
 
 void finish(Evaluation& e, std::uint64_t) { e.result = e.depth == 0 ? 0 : e.top(); }
@@ -284,126 +208,6 @@ constexpr std::array<Opcode, 0x35> kOpcodes{{
 }};
 // clang-format on
 
-// --- printf formats --------------------------------------------------------------------------------------------------
-
-/// gdb sends the format as it stands in the command (GDB manual, printf (0x34)); these are the escapes it knows.
-std::expected<std::string, std::string> unescape(std::string_view source) {
-  static constexpr std::string_view kLetters = "\\abefnrtv\"";
-  static constexpr std::string_view kMeanings = "\\\a\b\x1b\f\n\r\t\v\"";
-  std::string text;
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    if (source[i] != '\\') {
-      text += source[i];
-      continue;
-    }
-    const std::size_t which = ++i < source.size() ? kLetters.find(source[i]) : std::string_view::npos;
-    if (which == std::string_view::npos) return refuse("an escape in the format that isn't one");
-    text += kMeanings[which];
-  }
-  return text;
-}
-
-struct Conversion {
-  char letter;
-  Piece::Argument argument;
-  std::string_view flags;
-  bool length;
-  bool precision;
-};
-constexpr std::array<Conversion, 9> kConversions{{
-    {'d', Piece::Argument::kSigned, "-+ 0'", true, true},
-    {'i', Piece::Argument::kSigned, "-+ 0'", true, true},
-    {'u', Piece::Argument::kUnsigned, "-0'", true, true},
-    {'o', Piece::Argument::kUnsigned, "-0#", true, true},
-    {'x', Piece::Argument::kUnsigned, "-0#", true, true},
-    {'X', Piece::Argument::kUnsigned, "-0#", true, true},
-    {'c', Piece::Argument::kCharacter, "-", false, false},
-    {'s', Piece::Argument::kString, "-", false, true},
-    {'p', Piece::Argument::kPointer, "-", false, false},
-}};
-
-struct Length {
-  std::string_view letters;
-  unsigned bits;
-};
-// The first that matches is it. long has 64 bits, as in 64-bit System V code.
-constexpr std::array<Length, 8> kLengths{
-    {{"hh", 8}, {"h", 16}, {"ll", 64}, {"l", 64}, {"z", 64}, {"j", 64}, {"t", 64}, {"", 32}}};
-
-std::string_view eat(std::string_view& text, std::string_view characters) {
-  const std::string_view eaten = text.substr(0, std::min(text.find_first_not_of(characters), text.size()));
-  text.remove_prefix(eaten.size());
-  return eaten;
-}
-
-/// No digits mean 0; too large a number becomes one above kMaxAgentString.
-std::size_t number_of(std::string_view digits) {
-  std::size_t number = 0;
-  for (const char digit : digits)
-    number = std::min(number * 10 + static_cast<std::size_t>(digit - '0'), kMaxAgentString + 1);
-  return number;
-}
-
-/// What stands behind a %, eaten from `rest`, becomes `piece`'s argument.
-std::expected<void, std::string> parse_conversion(std::string_view& rest, Piece& piece) {
-  static constexpr std::string_view kDigits = "0123456789";
-  const std::string_view flags = eat(rest, "-+ #0'");
-  const std::size_t width = number_of(eat(rest, kDigits));
-  std::optional<std::size_t> precision;
-  if (rest.starts_with('.')) {
-    rest.remove_prefix(1);
-    precision = number_of(eat(rest, kDigits));
-  }
-  const auto length = *std::ranges::find_if(kLengths, [&](const Length& l) { return rest.starts_with(l.letters); });
-  rest.remove_prefix(length.letters.size());
-  const char letter = rest.empty() ? '\0' : rest.front();
-  const auto* row = std::ranges::find(kConversions, letter, &Conversion::letter);
-  if (rest.empty()) return refuse("a conversion in the format is cut off");
-  if (row == kConversions.end())
-    return refuse(letter > ' ' && letter <= '~' ? fmt::format("the target can't print %{}", letter)
-                                                : std::string("a conversion in the format isn't one"));
-  rest.remove_prefix(1);
-  if (flags.find_first_not_of(row->flags) != std::string_view::npos || (precision && !row->precision) ||
-      (!length.letters.empty() && !row->length))
-    return refuse(fmt::format("%{} has a flag, precision or length that it can't have", letter));
-  if (width > kMaxAgentString || precision.value_or(0) > kMaxAgentString)
-    return refuse(fmt::format("%{} is wider than {} characters", letter, kMaxAgentString));
-
-  const bool number = row->argument == Piece::Argument::kSigned || row->argument == Piece::Argument::kUnsigned;
-  piece.argument = row->argument;
-  if (number) piece.bits = length.bits;
-  if (row->argument == Piece::Argument::kString) piece.limit = precision.value_or(kMaxAgentString);
-  piece.conversion = fmt::format("%{}", flags);
-  if (width != 0) piece.conversion += fmt::to_string(width);
-  if (precision) piece.conversion += fmt::format(".{}", *precision);
-  piece.conversion += number ? fmt::format("ll{}", letter) : letter == 'c' ? "c" : "s";
-  return {};
-}
-
-std::expected<Format, std::string> parse_format(std::string_view source, std::uint64_t arguments) {
-  const auto text = unescape(source);
-  if (!text) return refuse(text.error());
-  Format format(1);
-  std::uint64_t wanted = 0;
-  for (std::string_view rest = *text; !rest.empty();) {
-    Piece& piece = format.back();
-    piece.text += rest.substr(0, rest.find('%'));
-    rest.remove_prefix(std::min(rest.find('%'), rest.size()));
-    if (rest.empty()) break;
-    rest.remove_prefix(1);
-    if (rest.starts_with('%')) {
-      piece.text += '%';
-      rest.remove_prefix(1);
-      continue;
-    }
-    if (const auto parsed = parse_conversion(rest, piece); !parsed) return refuse(parsed.error());
-    ++wanted;
-    format.emplace_back();
-  }
-  if (wanted != arguments) return refuse(fmt::format("the format wants {} arguments and has {}", wanted, arguments));
-  return format;
-}
-
 // --- verification ----------------------------------------------------------------------------------------------------
 
 using Verified = std::expected<void, std::string>;
@@ -444,7 +248,7 @@ Verified decode(std::span<const std::byte> code, const AgentShape& shape, AgentP
       if (size == 0 || size > code.size() - at || code[at + size - 1] != std::byte{0})
         return refuse_at(instruction.offset, "the format of printf has no end");
       const auto text = std::string_view(reinterpret_cast<const char*>(code.data()), code.size()).substr(at, size - 1);
-      auto format = parse_format(text, instruction.operand >> 16);
+      auto format = AgentFormat::parse(text, instruction.operand >> 16);
       if (!format) return refuse_at(instruction.offset, format.error());
       instruction.operand = program.formats.size();
       program.formats.push_back(std::move(*format));
@@ -483,7 +287,7 @@ Verified check_stack(const AgentProgram& program, AgentUse use) {
       pops = operand + 1;
       pushes = pops + 1;
     } else if (opcode.operand == Operand::kFormat) {
-      pops += program.formats[operand].size() - 1;  // behind each argument comes a last or literal piece
+      pops += program.formats[operand].arguments();
     }
     if (*depths[index] < pops) return refuse_at(offset, fmt::format("{} finds the stack too empty", opcode.name));
     const std::size_t depth = *depths[index] - pops + pushes;
