@@ -26,18 +26,8 @@ pvh_entry:
   cli
   cld
   lgdt boot_gdt_pointer
-  movl %cr4, %eax
-  orl $0x20, %eax /* PAE */
-  movl %eax, %cr4
-  movl $PHYSICAL(boot_pml4), %eax
-  movl %eax, %cr3
-  movl $0xc0000080, %ecx
-  rdmsr
-  orl $0x100, %eax /* EFER.LME */
-  wrmsr
-  movl %cr0, %eax
-  orl $0x80000000, %eax
-  movl %eax, %cr0
+#define BOOT_TABLES PHYSICAL(boot_pml4)
+#include "common/paging_on.inc"
   movl %ebx, %edi
   ljmp $0x08, $enter_kernel
   .cfi_endproc

@@ -34,18 +34,8 @@ ap_protected:
   movl %eax, %ds
   movl %eax, %es
   movl %eax, %ss
-  movl %cr4, %eax
-  orl $0x20, %eax /* PAE */
-  movl %eax, %cr4
-  movl $boot_pml4, %eax
-  movl %eax, %cr3
-  movl $0xc0000080, %ecx
-  rdmsr
-  orl $0x100, %eax /* EFER.LME */
-  wrmsr
-  movl %cr0, %eax
-  orl $0x80000000, %eax
-  movl %eax, %cr0
+#define BOOT_TABLES boot_pml4
+#include "common/paging_on.inc"
   ljmp $0x08, $ap_long
   .cfi_endproc
   .size ap_protected, . - ap_protected
