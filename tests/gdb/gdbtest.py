@@ -180,6 +180,14 @@ def packet(text):
     return re.search(r'received: "(.*)"', said, re.DOTALL)[1]
 
 
+def packets(command):
+    """Runs the command; returns the packets that gdb sent meanwhile."""
+    execute("set debug remote on")
+    text = execute(command)
+    execute("set debug remote off")
+    return re.findall(r"Sending packet: \$(.*?)#", text)
+
+
 def forget_registers():
     """Makes gdb read the registers anew, after a packet that it knows nothing of."""
     execute("maintenance flush register-cache")

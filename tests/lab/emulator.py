@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import tty
 
 from image import IPS, LabError
@@ -70,9 +71,11 @@ class Bochs:
 
     def _drain_screen(self):
         """The display `term` draws on a pseudo terminal of its own, and Bochs stands still once that is full."""
-        name = re.search(r'connected to screen "(.*)"', (self._folder / "screen.log").read_text(errors="replace"))
-        if not name:
-            return
+        said = self._folder / "screen.log"
+        while not (name := re.search(r'connected to screen "(.*)"', said.read_text(errors="replace"))):
+            if not self.running():
+                return
+            time.sleep(0.1)
         with open(os.open(name[1], os.O_RDWR | os.O_NOCTTY), "rb", buffering=0) as screen:
             tty.setraw(screen)
             try:

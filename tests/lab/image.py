@@ -16,7 +16,6 @@ import subprocess
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-PACKAGES = (HERE / "packages").read_text().split()
 KERNEL_PACKAGE = "linux-image-cloud-amd64"
 MODULES = {
     "irqbypass": "virt/lib/irqbypass.ko",
@@ -27,7 +26,7 @@ MODULES = {
 # Instructions per emulated second. Lower makes serial lines and timers faster against real time (about 40 M/s).
 IPS = 20_000_000
 # tsc_early_khz: the emulated CPUID claims 3.5 GHz, the TSC counts instructions. cryptomgr.notests saves 11 s.
-# iomem, nohpet: see watchdog.h. clearcpuid: Bochs reports a wrong XSAVES area size, for which Linux would turn AVX off altogether.
+# iomem, nohpet: see watchdog.h. clearcpuid: Bochs reports a wrong XSAVES area size, for which Linux would turn AVX off.
 COMMAND_LINE = (
     f"console=ttyS0,115200 panic=1 quiet mitigations=off nokaslr tsc=reliable tsc_early_khz={IPS // 1000} "
     "iomem=relaxed nohpet idle=poll cryptomgr.notests clearcpuid=xsaves,xsavec"
@@ -46,24 +45,19 @@ def run(command, **options):
     return done.stdout
 
 
-def install_packages(progress):
-    """Installs the Debian packages of the list `packages` that are missing; needs root (or sudo without a password)."""
-    query = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *PACKAGES],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # fmt: skip
-    present = {line.split()[0] for line in query.stdout.splitlines() if line.endswith(" installed")}
-    missing = [package for package in PACKAGES if package not in present]
-    if not missing:
-        return
-    progress(f"installing {' '.join(missing)}")
-    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = [*prefix, "apt-get", "install", "-y", "--no-install-recommends", *missing]
+def install_packages():
+    """Debian's packages, when some are missing; scripts/setup says which. Needs root or sudo."""
+    if subprocess.run([HERE.parents[1] / "scripts" / "setup", "--lab"]).returncode != 0:
+        raise LabError("the packages of scripts/packages and tests/lab/packages could not be installed")
+
+
+def with_package_lists(attempt):
+    """attempt(), and when it fails once more with fresh package lists."""
     try:
-        run(install, env=environment)
+        return attempt()
     except LabError:
-        run([*prefix, "apt-get", "update"], env=environment)
-        run(install, env=environment)
+        run([*([] if os.geteuid() == 0 else ["sudo", "-n"]), "apt-get", "update"])
+        return attempt()
 
 
 @contextlib.contextmanager
@@ -79,25 +73,17 @@ def fetch_kernel(cache, progress):
     root = cache / "kernel"
     if root.is_dir():
         return root
-    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
 
-    def depends():
-        asked = subprocess.run(["apt-cache", "depends", KERNEL_PACKAGE], stdout=subprocess.PIPE, text=True)
-        return re.search(r"Depends: (linux-image-\S+)", asked.stdout)
+    def newest():
+        package = re.search(r"Depends: (linux-image-\S+)", run(["apt-cache", "depends", KERNEL_PACKAGE]))
+        if not package:
+            raise LabError(f"apt knows no {KERNEL_PACKAGE}: the lab needs Debian's package lists (apt-get update)")
+        return package[1]
 
-    package = depends()
-    if not package:
-        run([*prefix, "apt-get", "update"])
-        package = depends()
-    if not package:
-        raise LabError(f"apt knows no {KERNEL_PACKAGE}: the lab needs Debian's package lists (apt-get update)")
-    progress(f"downloading {package[1]}")
+    package = with_package_lists(newest)
+    progress(f"downloading {package}")
     with tempfile.TemporaryDirectory(dir=cache) as temporary:
-        try:
-            run(["apt-get", "download", package[1]], cwd=temporary)
-        except LabError:
-            run([*prefix, "apt-get", "update"])
-            run(["apt-get", "download", package[1]], cwd=temporary)
+        with_package_lists(lambda: run(["apt-get", "download", package], cwd=temporary))
         (archive,) = pathlib.Path(temporary).glob("*.deb")
         unpacked = pathlib.Path(temporary) / "root"
         run(["dpkg", "-x", archive, unpacked])
@@ -218,7 +204,7 @@ def fingerprint(paths):
 def setup(cache, progress):
     """What needs the network: the packages and the kernel."""
     with locked(cache):
-        install_packages(progress)
+        install_packages()
         return fetch_kernel(cache, progress)
 
 
@@ -227,8 +213,9 @@ def build(cache, programs, files, progress):
     kernel = setup(cache, progress)
     with locked(cache):
         sources = [HERE / "agent.c", HERE / "watchdog.c"]
+        inputs = [*sources, HERE / "watchdog.h", HERE / "init", HERE / "image.py"]
         vmlinuz = next(kernel.glob("boot/vmlinuz-*"))
-        key = fingerprint([*sources, HERE / "init", HERE / "image.py", vmlinuz, *programs, *files])
+        key = fingerprint([*inputs, vmlinuz, *programs, *files])
         iso = cache / f"lab-{key}.iso"
         if iso.exists():
             os.utime(iso)

@@ -6,7 +6,6 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/io.h>
 #include <sys/mman.h>
 #include <unistd.h>
