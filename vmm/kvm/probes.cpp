@@ -2,109 +2,24 @@
 
 #include <array>
 #include <initializer_list>
-#include <optional>
-#include <span>
 #include <variant>
 
 #include "vmm/base/errors.hpp"
-#include "vmm/cpu/entry_state.hpp"
+#include "vmm/kvm/bench.hpp"
 #include "vmm/kvm/kvm_api.hpp"
-#include "vmm/kvm/vcpu.hpp"
-#include "vmm/kvm/vm.hpp"
-#include "vmm/memory/guest_memory.hpp"
-#include "vmm/memory/layout.hpp"
 
 namespace vmm::kvm {
 
 namespace {
 
-// Where the micro-guests live, all below 64 KiB so that real mode reaches them.
-constexpr std::uint64_t kCode = 0x1000;
-constexpr std::uint64_t kHandler = 0x1800;  // of every interrupt in real mode
-constexpr std::uint64_t kData = 0x2000;
-constexpr std::uint64_t kTables = 0x3000;  // GDT and TSS
-constexpr std::uint64_t kPml4 = 0x4000;
-constexpr std::uint64_t kPdpt = 0x5000;
-constexpr std::uint64_t kPageDirectory = 0x6000;
-constexpr std::uint64_t kPageDirectory32 = 0x7000;
-constexpr std::uint64_t kStack = 0x9000;
-
-// `out 0x80, al`: ends a micro-guest by an exit that every host has.
-constexpr std::byte kOut{0xe6};
-constexpr std::byte kEndPort{0x80};
+constexpr auto kCode = Bench::kCode;
+constexpr auto kHandler = Bench::kHandler;
+constexpr auto kData = Bench::kData;
+constexpr auto kOut = Bench::kOut;
+constexpr auto kEndPort = Bench::kEndPort;
 constexpr std::byte kNop{0x90};
 constexpr std::byte kInt3{0xcc};
 constexpr std::byte kIcebp{0xf1};
-
-/// One small VM, reused for many micro-guests.
-class Bench {
- public:
-  Bench(const System& system, Vm::Chips chips)
-      : memory_(layout::kMinRam), vm_(system, memory_, chips), vcpu_(vm_, 0), reset_(vcpu_.state()) {
-    for (std::uint32_t vector = 0; vector < 256; ++vector) {
-      memory_.store(vector * 4, static_cast<std::uint32_t>(kHandler));
-    }
-    put(kHandler, {kOut, kEndPort});
-    memory_.write(kTables, boot_tables(kTables));
-    memory_.store(kPml4, kPdpt | 7);
-    memory_.store(kPdpt, kPageDirectory | 7);
-    memory_.store<std::uint64_t>(kPageDirectory, 0x87);    // 2 MiB, present, writable, user
-    memory_.store<std::uint32_t>(kPageDirectory32, 0x87);  // 4 MiB
-  }
-
-  void put(std::uint64_t address, std::initializer_list<std::byte> code) {
-    memory_.write(address, std::span(code.begin(), code.size()));
-  }
-  void put(std::uint64_t address, std::uint32_t value) { memory_.store(address, value); }
-  CpuState real() const { return with_stack(real_mode_entry(reset_, kCode)); }
-  CpuState kernel() const { return with_stack(long64_entry(reset_, kCode, kPml4, kTables)); }
-  CpuState user() const {
-    CpuState state = kernel();
-    for (Segment& segment : state.segments) {
-      segment.dpl = 3;
-      segment.selector |= 3;
-    }
-    return state;
-  }
-  CpuState paging32() const {
-    CpuState state = with_stack(protected32_entry(reset_, static_cast<std::uint32_t>(kCode), kTables));
-    state.cr3 = kPageDirectory32;
-    state.cr4 |= kCr4Pse;
-    state.cr0 |= kCr0Pg;
-    return state;
-  }
-
-  /// Runs from `state` until something other than a signal.
-  Exit run(const CpuState& state, const DebugControl& control) {
-    vcpu_.set_state(state);
-    vcpu_.set_debug(control);
-    return resume();
-  }
-  Exit resume() {
-    for (;;) {
-      Exit exit = vcpu_.run();
-      if (!std::holds_alternative<ExitInterrupted>(exit)) return exit;
-    }
-  }
-  /// Completes a half-done exit and leaves no trace of an exception for the next micro-guest.
-  void settle() {
-    vcpu_.set_immediate_exit(true);
-    vcpu_.run();
-    vcpu_.set_immediate_exit(false);
-  }
-  Vcpu& vcpu() { return vcpu_; }
-  const Vm& vm() const { return vm_; }
-
- private:
-  static CpuState with_stack(CpuState state) {
-    state.gpr[kRsp] = kStack;
-    return state;
-  }
-  GuestMemory memory_;
-  Vm vm_;
-  Vcpu vcpu_;
-  CpuState reset_;
-};
 
 TrapEffect trap_effect(Bench& bench, const CpuState& state, std::byte instruction) {
   bench.put(kCode, {instruction, kOut, kEndPort});

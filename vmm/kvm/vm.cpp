@@ -1,5 +1,8 @@
 #include "vmm/kvm/vm.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cerrno>
 
 #include "vmm/kvm/ioctl.hpp"
@@ -21,7 +24,8 @@ UniqueFd create_vm(const System& system) {
 
 }  // namespace
 
-Vm::Vm(const System& system, const GuestMemory& memory, Chips chips) : system_(system), fd_(create_vm(system)) {
+Vm::Vm(const System& system, const GuestMemory& memory, Chips chips)
+    : system_(system), memory_(memory), fd_(create_vm(system)) {
   // VT-x without unrestricted guests runs real mode inside a hidden TSS and identity map (KVM API 4.35, 4.38).
   if (system.extension(KVM_CAP_SET_IDENTITY_MAP_ADDR) != 0) {
     std::uint64_t address = layout::kIdentityMapForKvm;
@@ -41,14 +45,47 @@ Vm::Vm(const System& system, const GuestMemory& memory, Chips chips) : system_(s
       checked_ioctl(fd(), KVM_REINJECT_CONTROL, "KVM_REINJECT_CONTROL", &reinject);
     }
   }
-  std::uint32_t slot = 0;
-  for (const GuestMemory::Region& region : memory.regions()) {
-    ::kvm_userspace_memory_region row{};
-    row.slot = slot++;
-    row.guest_phys_addr = region.base;
-    row.memory_size = region.size;
-    row.userspace_addr = reinterpret_cast<std::uint64_t>(region.host);
-    checked_ioctl(fd(), KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION", &row);
+  protect({});
+}
+
+void Vm::set_slot(std::uint32_t id, const MemorySlot& slot) const {
+  ::kvm_userspace_memory_region row{};
+  row.slot = id;
+  row.flags = slot.read_only ? KVM_MEM_READONLY : 0;
+  row.guest_phys_addr = slot.base;
+  row.memory_size = slot.size;
+  row.userspace_addr = reinterpret_cast<std::uint64_t>(slot.host);
+  checked_ioctl(fd(), KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION", &row);
+}
+
+void Vm::protect(std::span<const ProtectedPage> pages) {
+  const std::vector<MemorySlot> wanted = slot_layout(memory_.regions(), pages);
+  // Said before anything changes: what KVM refuses in the middle would leave a guest with half its memory.
+  const auto most = static_cast<std::size_t>(system_.extension(KVM_CAP_NR_MEMSLOTS));
+  if (wanted.size() > most) {
+    throw HostError(fmt::format("{} memory slots for {} protected pages: this host's KVM has {}", wanted.size(),
+                                pages.size(), most));
+  }
+  if (std::ranges::any_of(wanted, &MemorySlot::read_only) && system_.extension(KVM_CAP_READONLY_MEM) == 0) {
+    throw HostError("this host's KVM has no read-only memory slots (KVM_CAP_READONLY_MEM)");
+  }
+  // A slot's flags and size can't change while it exists (KVM API document 4.35), and slots may not overlap: first go
+  // the old ones, then come the new ones.
+  std::erase_if(slots_, [&](const auto& present) {
+    const Slot& slot = present.second;
+    const auto same = std::ranges::lower_bound(wanted, slot.memory.base, {}, &MemorySlot::base);
+    if (same != wanted.end() && *same == slot.memory) return false;
+    set_slot(slot.id, {.base = slot.memory.base, .size = 0, .host = slot.memory.host, .read_only = false});
+    free_ids_.push_back(slot.id);
+    return true;
+  });
+  for (const MemorySlot& memory : wanted) {
+    if (slots_.contains(memory.base)) continue;
+    const bool recycled = !free_ids_.empty();
+    const auto id = recycled ? free_ids_.back() : static_cast<std::uint32_t>(slots_.size());
+    set_slot(id, memory);
+    slots_.emplace(memory.base, Slot{id, memory});
+    if (recycled) free_ids_.pop_back();
   }
 }
 

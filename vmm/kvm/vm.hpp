@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <span>
 #include <vector>
 
 #include "vmm/base/unique_fd.hpp"
+#include "vmm/kvm/slots.hpp"
 #include "vmm/kvm/system.hpp"
 #include "vmm/memory/guest_memory.hpp"
 
@@ -19,14 +22,27 @@ class Vm {
 
   int fd() const { return fd_.get(); }
   const System& system() const { return system_; }
+  /// Replaces the protected pages by these (any order, no duplicates); pages outside memory are our mistake. No vCPU
+  /// may run meanwhile. Costs a slot change for what differs only. Throws HostError when KVM has too few slots for
+  /// them, or no read-only ones.
+  void protect(std::span<const ProtectedPage> pages);
   /// KVM_IRQ_LINE: the level of a global system interrupt. Thread: any.
   void set_irq(std::uint32_t gsi, bool level) const;
   /// KVM_CREATE_VCPU; the descriptor belongs to the calling thread.
   UniqueFd create_vcpu(unsigned index) const;
 
  private:
+  struct Slot {
+    std::uint32_t id;
+    MemorySlot memory;
+  };
+  void set_slot(std::uint32_t id, const MemorySlot& slot) const;
+
   const System& system_;
+  const GuestMemory& memory_;
   UniqueFd fd_;
+  std::map<std::uint64_t, Slot> slots_;  // what KVM has now, by base
+  std::vector<std::uint32_t> free_ids_;  // with those of slots_: 0, 1, 2, …
 };
 
 }  // namespace vmm::kvm

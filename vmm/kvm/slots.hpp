@@ -1,0 +1,35 @@
+/// Guest memory as memory slots of KVM, where some pages are protected. Pure: what is wanted, not how to get there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "vmm/memory/guest_memory.hpp"
+
+namespace vmm::kvm {
+
+inline constexpr std::uint64_t kProtectedPageSize = 4096;
+
+/// A 4 KiB page whose accesses leave the guest as ExitMmio although memory is there.
+struct ProtectedPage {
+  enum class Traps : std::uint8_t { kWrites, kAll };
+  std::uint64_t physical;  ///< page-aligned
+  Traps traps = Traps::kWrites;
+};
+
+struct MemorySlot {
+  std::uint64_t base;  ///< guest-physical
+  std::uint64_t size;
+  std::byte* host;
+  bool read_only;
+  bool operator==(const MemorySlot&) const = default;
+};
+
+/// Sorted by base. A page that traps writes lies in a read-only slot, with its neighbours that do so, too; one that
+/// traps all accesses lies in none (KVM API document 4.35). `pages` in any order, each in memory and named once: else
+/// our mistake.
+std::vector<MemorySlot> slot_layout(std::span<const GuestMemory::Region> regions, std::span<const ProtectedPage> pages);
+
+}  // namespace vmm::kvm
