@@ -43,6 +43,32 @@ Result<ThreadRef> Conversation::parse_thread(std::string_view text) const {
   return *thread;
 }
 
+ThreadId Conversation::general_thread() const {
+  if (general) return *general;
+  return non_stop ? stopped_thread(last_stop.thread).value_or(last_stop.thread) : last_stop.thread;
+}
+
+std::optional<ThreadId> Conversation::stopped_thread(ThreadId preferred) const {
+  if (!target.thread_running(preferred)) return preferred;
+  const auto threads = target.threads();
+  const auto found = std::ranges::find_if(threads, [&](ThreadId thread) { return !target.thread_running(thread); });
+  return found == threads.end() ? std::nullopt : std::optional(*found);
+}
+
+ThreadId Conversation::memory_thread() const {
+  const ThreadId thread = general_thread();
+  return non_stop ? stopped_thread(thread).value_or(thread) : thread;
+}
+
+// In all-stop mode the guest runs to gdb. Here it may have just stopped, between two of the many steps of a
+// `stepi 1000`: then the next one is interrupted, as gdb sends 0x03 only once.
+Result<void> Conversation::interrupt() {
+  if (non_stop) return phase == Phase::kStopped ? target.resume(ResumePlan::stop_all()) : Result<void>();
+  interrupt_wanted = phase != Phase::kAttaching;
+  if (target.running()) target.interrupt();
+  return {};
+}
+
 std::string Conversation::thread_text(ThreadId thread) const {
   const std::string id = hex_of_number(thread);
   return features.multiprocess ? "p" + hex_of_number(kProcess) + "." + id : id;
@@ -56,8 +82,11 @@ void Conversation::print(std::string_view text) {
 }
 
 void Conversation::print_later(std::string_view text) {
-  if (kept_console_.ends_with(text)) return;
   kept_console_ += text.substr(0, kMostKeptConsole - std::min(kMostKeptConsole, kept_console_.size()));
+}
+
+void Conversation::print_later_once(std::string_view text) {
+  if (!kept_console_.ends_with(text)) print_later(text);
 }
 
 void Conversation::flush_console() { print(std::exchange(kept_console_, {})); }

@@ -30,6 +30,18 @@ std::string refusal(const Error& error, handlers::Refusal style, bool error_mess
   return fmt::format("E{:02x}", error.code);
 }
 
+// Why a packet can't be answered now.
+std::optional<Error> hindrance(const Conversation& c, handlers::Needs needs) {
+  using enum handlers::Needs;
+  if (needs == kNothing) return std::nullopt;
+  if (c.phase != Phase::kStopped || (!c.non_stop && c.target.running())) return Error{"the guest is running"};
+  if (needs == kGeneralThread && c.target.thread_running(c.general_thread())) {
+    return Error{fmt::format("thread {} is running", c.general_thread())};
+  }
+  if (needs == kAnyThread && c.target.thread_running(c.memory_thread())) return Error{"all threads are running"};
+  return std::nullopt;
+}
+
 }  // namespace
 
 Session::Session(Target& target, Send send, Line line) : target_(target), send_(std::move(send)), line_(line) {
@@ -65,7 +77,7 @@ void Session::on_event(PacketEvent event) {
     case Kind::kPacket: return on_packet(std::move(event.payload));
     case Kind::kAck: return;
     case Kind::kNak: outgoing_ += last_frame_; return;
-    case Kind::kInterrupt: return on_interrupt();
+    case Kind::kInterrupt: (void)conversation_->interrupt(); return;
     case Kind::kBadChecksum:
       if (!conversation_->no_ack) outgoing_ += '-';
       return;
@@ -73,13 +85,6 @@ void Session::on_event(PacketEvent event) {
       if (!conversation_->no_ack) outgoing_ += '+';
       return put(refusal({"the packet is longer than PacketSize"}, handlers::Refusal::kText, true));
   }
-}
-
-// To gdb the guest runs. Here it may have just stopped, between two of the many steps of a `stepi 1000`: then the
-// next one is interrupted, as gdb sends 0x03 only once.
-void Session::on_interrupt() {
-  conversation_->interrupt_wanted = conversation_->phase != Phase::kAttaching;
-  if (target_.running()) target_.interrupt();
 }
 
 void Session::on_packet(std::string packet) {
@@ -114,15 +119,33 @@ void Session::answer(std::string_view packet) {
   std::string_view args;
   const handlers::Row* row = handlers::find(packet, args);
   if (row == nullptr) return put("");
-  const bool runs = conversation_->phase != Phase::kStopped || target_.running();
-  const Reply reply =
-      row->needs_stopped && runs ? Reply(fail("the guest is running")) : row->handler(*conversation_, args);
+  const bool nested = std::exchange(answering_, true);
+  const Reply reply = reply_to(*row, packet, args);
   if (!reply) {
     put(refusal(reply.error(), row->refusal, conversation_->features.error_message));
   } else if (*reply) {
     put(**reply);
   }
+  answering_ = nested;
   if (conversation_->ending != Ending::kNone) end();
+  notify();
+}
+
+Reply Session::reply_to(const handlers::Row& row, std::string_view packet, std::string_view args) {
+  if (auto error = hindrance(*conversation_, row.needs)) return std::unexpected(*std::move(error));
+  const bool must_wait = row.needs == handlers::Needs::kAllThreads && target_.running();
+  return must_wait ? wait_for_all_threads(packet) : row.handler(*conversation_, args);
+}
+
+// The stops may come from inside resume().
+Reply Session::wait_for_all_threads(std::string_view packet) {
+  waiting_.emplace_front(packet);
+  conversation_->phase = Phase::kAttaching;
+  const Result<void> asked = target_.resume(ResumePlan::stop_all());
+  if (asked) return std::nullopt;
+  waiting_.pop_front();
+  conversation_->phase = Phase::kStopped;
+  return std::unexpected(asked.error());
 }
 
 // Gone without a word, and nobody can run it again.
@@ -149,6 +172,7 @@ void Session::stopped(const StopEvent& event) {
   if (ended_) return;
   Conversation& c = *conversation_;
   c.last_stop = event;
+  if (c.non_stop && c.phase != Phase::kRestarting) return thread_stopped(event);
   // A step's end would make gdb go on with the next step.
   const bool step_ended = event.reason == StopReason::kSignal && event.signal == Signal::kTrap;
   if (std::exchange(c.interrupt_wanted, false) && step_ended) c.last_stop.signal = Signal::kInterrupt;
@@ -160,7 +184,34 @@ void Session::stopped(const StopEvent& event) {
   }
   if (before == Phase::kRunning || before == Phase::kRestarting) put(c.report_stop());
   if (before == Phase::kAttaching) answer_waiting();
+  if (c.non_stop) add_stops_of_others(event.thread);
   flush();
+}
+
+void Session::thread_stopped(const StopEvent& event) {
+  Conversation& c = *conversation_;
+  c.print_later(event.console);
+  if (!c.killed) c.stops.add(event);
+  if (c.phase == Phase::kAttaching && !target_.running()) {
+    c.phase = Phase::kStopped;
+    answer_waiting();
+  }
+  notify();
+  flush();
+}
+
+// gdb takes the reply to vRun for the stop of one thread, and would believe that the others run.
+void Session::add_stops_of_others(ThreadId told) {
+  for (const ThreadId thread : target_.threads()) {
+    if (thread != told) conversation_->stops.add(target_.stop_of(thread));
+  }
+  notify();
+}
+
+void Session::notify() {
+  if (ended_ || answering_ || conversation_->phase != Phase::kStopped) return;
+  const auto event = conversation_->stops.to_notify();
+  if (event) outgoing_ += frame("Stop:" + conversation_->stop_text(*event), '%');
 }
 
 void Session::console(std::string_view text) {

@@ -15,6 +15,10 @@
 
 namespace gdb {
 
+namespace handlers {
+struct Row;
+}
+
 class Session final : public TargetListener {
  public:
   /// Takes bytes for gdb, all or nothing, in order; must not call back into the Session.
@@ -42,10 +46,14 @@ class Session final : public TargetListener {
  private:
   void begin();
   void on_event(PacketEvent event);
-  void on_interrupt();
   void on_packet(std::string packet);
   void answer_waiting();
   void answer(std::string_view packet);
+  Reply reply_to(const handlers::Row& row, std::string_view packet, std::string_view args);
+  Reply wait_for_all_threads(std::string_view packet);
+  void thread_stopped(const StopEvent& event);
+  void add_stops_of_others(ThreadId told);
+  void notify();
   void end();
   void leave();
   void put(std::string_view payload);
@@ -58,10 +66,11 @@ class Session final : public TargetListener {
   std::optional<Conversation> conversation_;
   bool introduced_ = false;  ///< a qSupported has come
   bool ended_ = false;
-  std::deque<std::string> waiting_;  ///< packets that came before the first stop
+  std::deque<std::string> waiting_;  ///< packets that came in Phase::kAttaching
   std::string last_frame_;           ///< for `-`; empty without acks
   std::string outgoing_;             ///< collected while receive() works, to leave as one piece
   bool collecting_ = false;
+  bool answering_ = false;  ///< notifications wait for the reply
 };
 
 }  // namespace gdb

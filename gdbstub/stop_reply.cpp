@@ -50,15 +50,24 @@ std::string expedited_registers(Target& target, ThreadId thread) {
   return text;
 }
 
+std::string core_text(const Target& target, ThreadId thread) {
+  const auto core = target.core(thread);
+  return core ? fmt::format("core:{:x};", *core) : "";
+}
+
 }  // namespace
 
+std::string Conversation::stop_text(const StopEvent& event) const {
+  if (event.reason == StopReason::kExited) return ended('W', event.exit_code, features.multiprocess);
+  const auto signal = std::to_underlying(event.signal);
+  if (event.reason == StopReason::kKilled) return ended('X', signal, features.multiprocess);
+  return fmt::format("T{:02x}thread:{};{}{}{}", signal, thread_text(event.thread), core_text(target, event.thread),
+                     reason_text(event, features), expedited_registers(target, event.thread));
+}
+
 std::string Conversation::report_stop() {
-  if (last_stop.reason == StopReason::kExited) return ended('W', last_stop.exit_code, features.multiprocess);
-  const auto signal = std::to_underlying(last_stop.signal);
-  if (last_stop.reason == StopReason::kKilled) return ended('X', signal, features.multiprocess);
-  general = last_stop.thread;
-  return fmt::format("T{:02x}thread:{};{}{}", signal, thread_text(last_stop.thread), reason_text(last_stop, features),
-                     expedited_registers(target, last_stop.thread));
+  if (!ends_guest(last_stop)) general = last_stop.thread;
+  return stop_text(last_stop);
 }
 
 }  // namespace gdb

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,7 +58,7 @@ class Target {
 
   // --- a debugger comes and goes -------------------------------------------------------------------
   /// A debugger has connected. The target begins to stop; exactly one `listener.stopped()` follows, at once or
-  /// later, with the reason why the target is stopped (also when it was stopped before).
+  /// later, with the reason why the target is stopped (also when it was stopped before). All-stop mode begins.
   virtual void attach(TargetListener& listener) = 0;
   /// `D`: everything planted is undone, the guest runs on; the listener is forgotten.
   virtual void detach() = 0;
@@ -65,15 +66,20 @@ class Target {
   virtual void disconnected() = 0;
   /// `k`, `vKill`: the debuggee ends, and with it the program; the listener is forgotten. The reply has been sent.
   virtual void kill() = 0;
-  /// `vRun`, `R`: back to the first instruction, stopped there; stopped() follows.
+  /// `vRun`, `R`: back to the first instruction, stopped there; one stopped() follows, in non-stop mode too. Called
+  /// while all threads are stopped.
   virtual Result<void> restart() = 0;
 
   // --- threads -------------------------------------------------------------------------------------
   virtual std::vector<ThreadId> threads() const = 0;
   /// One line for `info threads`.
   virtual std::string thread_info(ThreadId thread) const = 0;
+  /// The name that gdb shows, e.g. "CPU 0"; none when empty. Whether there are names does not change.
+  virtual std::string thread_name(ThreadId) const { return {}; }
+  /// The processor that the thread is on; not told when empty.
+  virtual std::optional<unsigned> core(ThreadId) const { return {}; }
 
-  // --- state; only asked for while stopped ---------------------------------------------------------------
+  // --- state; only asked for while `thread` is stopped ---------------------------------------------------
   /// The one description, the same for the target's whole life.
   virtual const x86::Layout& layout() const = 0;
   virtual Result<x86::Value> read_register(ThreadId thread, x86::Register reg) = 0;
@@ -87,12 +93,25 @@ class Target {
                                     std::span<const std::byte> data) = 0;
 
   // --- running -------------------------------------------------------------------------------------------
+  /// Whether any thread runs, as far as the debugger is concerned.
   virtual bool running() const = 0;
-  /// Returns at once; one stopped() follows when the target has stopped as a whole (all-stop).
+  virtual bool thread_running(ThreadId) const { return running(); }
+  /// Returns at once. All-stop: one stopped() follows, when the target has stopped as a whole. Non-stop: a thread that
+  /// runs already heeds only kStop, and then reports Signal::kNone; a thread that is stopped heeds all but kStop.
   virtual Result<void> resume(const ResumePlan& plan) = 0;
-  /// Ctrl-C: stops a running target (stopped() with Signal::kInterrupt, unless another stop came first);
-  /// nothing when it is stopped.
+  /// Ctrl-C in all-stop mode: stops a running target (stopped() with Signal::kInterrupt, unless another stop came
+  /// first); nothing when it is stopped.
   virtual void interrupt() = 0;
+
+  // --- non-stop mode: each thread stops and runs by itself (GDB manual, "Remote Non-Stop") ----------------------
+  /// Whether set_non_stop() works.
+  virtual bool offers_non_stop() const { return false; }
+  /// Called while all threads are stopped. In non-stop mode stopped() tells of `event.thread` alone, once for each time
+  /// that thread stops, possibly from inside resume(); the end of the guest is told once, and stops all threads.
+  /// The mode ends with the connection, whichever way that ends.
+  virtual void set_non_stop(bool /*on*/) {}
+  /// Why a stopped thread is stopped, for a gdb that has not heard of it.
+  virtual StopEvent stop_of(ThreadId thread) const { return {.thread = thread, .signal = Signal::kNone}; }
 
   // --- optional parts --------------------------------------------------------------------------------------
   virtual Breakpoints* breakpoints() { return nullptr; }

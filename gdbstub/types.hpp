@@ -59,6 +59,10 @@ struct StopEvent {
   std::string console{};       ///< shown to the user before the stop (an `O` packet); may be empty
 };
 
+inline bool ends_guest(const StopEvent& event) {
+  return event.reason == StopReason::kExited || event.reason == StopReason::kKilled;
+}
+
 struct AddressRange {
   std::uint64_t begin;
   std::uint64_t end;  ///< behind the last
@@ -76,6 +80,8 @@ struct ResumePlan {
     std::optional<AddressRange> range{};  ///< of kStep: go on stepping while the program counter is in it
   };
   std::vector<Action> actions;
+
+  static ResumePlan stop_all() { return {{{.verb = Verb::kStop, .thread = std::nullopt}}}; }
 };
 
 /// The digit of a Z or z packet.

@@ -75,7 +75,8 @@ Reply change(Conversation& c, std::string_view args, Act act) {
   const Result<void> done = act(*breakpoints, *spec, fields);
   if (done) return "OK";
   // Of Z1 alone gdb shows the text without error-message; of the others it says only that it cannot.
-  if (!c.features.error_message && spec->type != BreakpointType::kHardware) c.print_later(done.error().text + "\n");
+  if (!c.features.error_message && spec->type != BreakpointType::kHardware)
+    c.print_later_once(done.error().text + "\n");
   return std::unexpected(done.error());
 }
 

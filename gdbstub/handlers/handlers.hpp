@@ -18,11 +18,20 @@ enum class Refusal : std::uint8_t {
   kBreakpoint,  ///< Z1 shows what follows the second dot
 };
 
+/// What must be stopped, or else the packet is refused. In all-stop mode all but kNothing mean the whole guest.
+enum class Needs : std::uint8_t {
+  kNothing,
+  kNoStopReply,    ///< non-stop: nothing. All-stop: gdb awaits no stop reply
+  kGeneralThread,  ///< non-stop: Hg's thread
+  kAnyThread,      ///< non-stop: any thread
+  kAllThreads,     ///< non-stop: all threads; they are stopped first, and the packet waits for that
+};
+
 struct Row {
   std::string_view name;
   Handler handler;
-  bool exact = false;          ///< takes no arguments
-  bool needs_stopped = false;  ///< refused while the guest runs
+  bool exact = false;  ///< takes no arguments
+  Needs needs = Needs::kNothing;
   Refusal refusal = Refusal::kText;
 };
 
@@ -34,7 +43,9 @@ Reply supported(Conversation&, std::string_view args);
 Reply no_ack_mode(Conversation&, std::string_view args);
 Reply extended_mode(Conversation&, std::string_view args);
 Reply attached(Conversation&, std::string_view args);
+// xfer.cpp: documents, read in parts
 Reply features_xml(Conversation&, std::string_view args);
+Reply threads_xml(Conversation&, std::string_view args);
 // threads.cpp
 Reply current_thread(Conversation&, std::string_view args);
 Reply first_threads(Conversation&, std::string_view args);
@@ -62,11 +73,17 @@ Reply step(Conversation&, std::string_view args);
 Reply step_with_signal(Conversation&, std::string_view args);
 Reply resume_actions(Conversation&, std::string_view args);
 Reply resume(Conversation&, std::string_view args);
+Reply interrupt(Conversation&, std::string_view args);
 Reply run(Conversation&, std::string_view args);
 Reply restart(Conversation&, std::string_view args);
 Reply detach(Conversation&, std::string_view args);
 Reply kill(Conversation&, std::string_view args);
 Reply kill_process(Conversation&, std::string_view args);
+// non_stop.cpp
+Reply enter_non_stop(Conversation&, std::string_view args);
+Reply leave_non_stop(Conversation&, std::string_view args);
+Reply stops_of_threads(Conversation&, std::string_view args);
+Reply next_stop(Conversation&, std::string_view args);
 // breakpoints.cpp
 Reply insert_breakpoint(Conversation&, std::string_view args);
 Reply remove_breakpoint(Conversation&, std::string_view args);

@@ -31,7 +31,7 @@ Result<std::vector<std::byte>> read(Conversation& c, std::string_view args, std:
   if (!fields.done()) return fail("malformed memory request");
   std::vector<std::byte> bytes(std::min<std::uint64_t>(range->length, limit));
   if (bytes.empty()) return bytes;
-  const auto count = c.target.read_memory(c.general_thread(), c.space, range->address, bytes);
+  const auto count = c.target.read_memory(c.memory_thread(), c.space, range->address, bytes);
   if (!count) return std::unexpected(count.error());
   bytes.resize(std::min(*count, bytes.size()));
   return bytes;
@@ -39,7 +39,7 @@ Result<std::vector<std::byte>> read(Conversation& c, std::string_view args, std:
 
 Reply write(Conversation& c, std::uint64_t address, std::span<const std::byte> bytes) {
   if (bytes.empty()) return "OK";
-  const auto written = c.target.write_memory(c.general_thread(), c.space, address, bytes);
+  const auto written = c.target.write_memory(c.memory_thread(), c.space, address, bytes);
   if (!written) return std::unexpected(written.error());
   return "OK";
 }

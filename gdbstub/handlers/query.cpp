@@ -1,6 +1,7 @@
 // What gdb and we can do (GDB manual, "General Query Packets").
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 
 #include "gdbstub/handlers/handlers.hpp"
@@ -8,6 +9,16 @@
 #include "gdbstub/packet.hpp"
 
 namespace gdb::handlers {
+namespace {
+
+// Without names and cores the document of threads tells no more than qfThreadInfo and qThreadExtraInfo.
+bool has_thread_attributes(const Target& target) {
+  return std::ranges::any_of(target.threads(), [&](ThreadId thread) {
+    return !target.thread_name(thread).empty() || target.core(thread).has_value();
+  });
+}
+
+}  // namespace
 
 Reply supported(Conversation& c, std::string_view args) {
   c.features = {};
@@ -24,6 +35,8 @@ Reply supported(Conversation& c, std::string_view args) {
   if (c.target.breakpoints() != nullptr && c.target.breakpoints()->takes_actions()) {
     reply += ";ConditionalBreakpoints+;BreakpointCommands+";
   }
+  if (c.target.offers_non_stop()) reply += ";QNonStop+";
+  if (has_thread_attributes(c.target)) reply += ";qXfer:threads:read+";
   if (c.features.multiprocess) reply += ";multiprocess+";
   if (c.features.error_message) reply += ";error-message+";
   return reply;
@@ -41,21 +54,5 @@ Reply extended_mode(Conversation& c, std::string_view) {
 
 // 1: gdb found the process, and therefore detaches when it quits, instead of killing.
 Reply attached(Conversation&, std::string_view) { return "1"; }
-
-// ANNEX:OFFSET,LENGTH → `m` and a part, or `l` and the last one.
-Reply features_xml(Conversation& c, std::string_view args) {
-  Fields fields(args);
-  const std::string_view annex = fields.until(':');
-  const auto offset = fields.number();
-  const bool comma = fields.skip(',');
-  const auto length = fields.number();
-  if (!offset || !comma || !length || !fields.done()) return fail("malformed qXfer request");
-  if (annex != "target.xml") return fail("no such object", 0);
-  const std::string_view xml = c.target.layout().target_xml();
-  if (*offset > xml.size()) return fail("offset is beyond the object's end");
-  const std::string_view rest = xml.substr(*offset);
-  const std::size_t size = escaped_fit(rest.substr(0, *length), kPacketSize - 1);
-  return (size < rest.size() ? "m" : "l") + std::string(rest.substr(0, size));
-}
 
 }  // namespace gdb::handlers

@@ -1,5 +1,7 @@
 // Running, restarting, leaving (GDB manual, "Packets"). The reply to a packet that lets the guest run is the stop
-// reply; Session sends it when the target has stopped.
+// reply; Session sends it when the target has stopped. In non-stop mode the reply is OK, and stops are notified.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -26,7 +28,18 @@ Reply start(Conversation& c, Phase phase, auto&& act) {
   return std::unexpected(started.error());
 }
 
+// The stop of a thread which gdb does not know to be stopped must reach it first.
+Reply start_threads(Conversation& c, ResumePlan plan) {
+  for (const ThreadId thread : c.target.threads()) {
+    if (c.stops.holds(thread)) plan.actions.insert(plan.actions.begin(), {.verb = Verb::kStop, .thread = thread});
+  }
+  const Result<void> started = c.target.resume(plan);
+  if (!started) return std::unexpected(started.error());
+  return "OK";
+}
+
 Reply start(Conversation& c, const ResumePlan& plan) {
+  if (c.non_stop) return start_threads(c, plan);
   return start(c, Phase::kRunning, [&] { return c.target.resume(plan); });
 }
 
@@ -50,6 +63,7 @@ Reply old_resume(Conversation& c, Verb verb, Signal signal, Fields address) {
     const auto pc = address.number();
     if (!pc || !address.done()) return fail("malformed address");
     const ThreadId thread = c.control.value_or(c.general_thread());
+    if (c.target.thread_running(thread)) return fail(fmt::format("thread {} is running", thread));
     const auto set = c.target.write_register(thread, x86::Register::kRip, x86::Value::of(*pc));
     if (!set) return std::unexpected(set.error());
   }
@@ -97,6 +111,7 @@ Result<ResumePlan::Action> parse_action(const Conversation& c, std::string_view 
 }
 
 Reply begin_anew(Conversation& c, Phase phase) {
+  c.stops.drop();
   const Reply reply = start(c, phase, [&] { return c.target.restart(); });
   if (reply) c.killed = false;
   return reply;
@@ -111,7 +126,10 @@ Reply check_process(std::string_view args) {
 
 }  // namespace
 
-Reply stop_reason(Conversation& c, std::string_view) { return c.report_stop(); }
+Reply stop_reason(Conversation& c, std::string_view args) {
+  if (c.non_stop) return stops_of_threads(c, args);
+  return c.report_stop();
+}
 
 Reply go_on(Conversation& c, std::string_view args) {
   return old_resume(c, Verb::kContinue, Signal::kNone, Fields(args));
@@ -135,11 +153,20 @@ Reply resume(Conversation& c, std::string_view args) {
     plan.actions.push_back(*action);
   }
   if (plan.actions.empty()) return fail("vCont without an action");
+  if (c.non_stop) return start_threads(c, plan);
   const bool only_stops = std::ranges::all_of(plan.actions, [](const auto& a) { return a.verb == Verb::kStop; });
   const bool stopped = c.phase == Phase::kStopped && !c.target.running();
   if (only_stops && stopped) return c.report_stop();
   if (!only_stops && !stopped) return fail("the guest is running");
   return start(c, plan);
+}
+
+// The reply goes first: in all-stop mode a stop reply follows it.
+Reply interrupt(Conversation& c, std::string_view) {
+  if (!c.non_stop) c.send("OK");
+  const Result<void> done = c.interrupt();
+  if (!done) return std::unexpected(done.error());
+  return c.non_stop ? std::optional<std::string>("OK") : std::nullopt;
 }
 
 // vRun;PROGRAM;ARGUMENTS: there is one program to run. The reply is the stop reply.
@@ -169,6 +196,8 @@ Reply kill_process(Conversation& c, std::string_view args) {
   if (!reply) return reply;
   if (c.extended) {
     c.killed = true;
+    c.stops.drop();
+    if (c.non_stop) (void)c.interrupt();
   } else {
     c.ending = Ending::kKill;
   }

@@ -7,7 +7,7 @@ namespace gdb::handlers {
 namespace {
 
 constexpr bool kExact = true;
-constexpr bool kStopped = true;
+using enum Needs;
 
 // One row a packet. What has none gets the empty reply, vMustReplyEmpty among them.
 // clang-format off
@@ -17,6 +17,7 @@ constexpr std::array kRows = std::to_array<Row>({
     {"!", extended_mode, kExact},
     {"qAttached", attached},
     {"qXfer:features:read", features_xml},
+    {"qXfer:threads:read", threads_xml},
 
     {"qC", current_thread, kExact},
     {"qfThreadInfo", first_threads, kExact},
@@ -25,35 +26,40 @@ constexpr std::array kRows = std::to_array<Row>({
     {"H", select_thread},
     {"T", thread_alive},
 
-    {"g", read_registers, kExact, kStopped},
-    {"G", write_registers, !kExact, kStopped},
-    {"p", read_register, !kExact, kStopped},
-    {"P", write_register, !kExact, kStopped},
+    {"g", read_registers, kExact, kGeneralThread},
+    {"G", write_registers, !kExact, kGeneralThread},
+    {"p", read_register, !kExact, kGeneralThread},
+    {"P", write_register, !kExact, kGeneralThread},
 
-    {"m", read_memory_hex, !kExact, kStopped, Refusal::kNumber},
-    {"x", read_memory_binary, !kExact, kStopped, Refusal::kNumber},
-    {"M", write_memory_hex, !kExact, kStopped},
-    {"X", write_memory_binary, !kExact, kStopped},
+    {"m", read_memory_hex, !kExact, kAnyThread, Refusal::kNumber},
+    {"x", read_memory_binary, !kExact, kAnyThread, Refusal::kNumber},
+    {"M", write_memory_hex, !kExact, kAnyThread},
+    {"X", write_memory_binary, !kExact, kAnyThread},
     {"qqemu.PhyMemMode", physical_mode, kExact},
     {"Qqemu.PhyMemMode", set_physical_mode},
 
-    {"?", stop_reason, kExact, kStopped},
-    {"c", go_on, !kExact, kStopped},
-    {"C", go_on_with_signal, !kExact, kStopped},
-    {"s", step, !kExact, kStopped},
-    {"S", step_with_signal, !kExact, kStopped},
+    {"?", stop_reason, kExact, kNoStopReply},
+    {"c", go_on, !kExact, kNoStopReply},
+    {"C", go_on_with_signal, !kExact, kNoStopReply},
+    {"s", step, !kExact, kNoStopReply},
+    {"S", step_with_signal, !kExact, kNoStopReply},
     {"vCont?", resume_actions, kExact},
     {"vCont", resume},
-    {"vRun", run, !kExact, kStopped},
-    {"R", restart, !kExact, kStopped},
+    {"vCtrlC", interrupt, kExact},
+    {"vRun", run, !kExact, kAllThreads},
+    {"R", restart, !kExact, kAllThreads},
     {"D", detach},
     {"k", kill, kExact},
     {"vKill", kill_process},
 
-    {"Z", insert_breakpoint, !kExact, kStopped, Refusal::kBreakpoint},
-    {"z", remove_breakpoint, !kExact, kStopped, Refusal::kBreakpoint},
+    {"QNonStop:1", enter_non_stop, kExact, kNoStopReply},
+    {"QNonStop:0", leave_non_stop, kExact, kAllThreads},
+    {"vStopped", next_stop, kExact},
 
-    {"qRcmd", monitor, !kExact, !kStopped, Refusal::kNumber},
+    {"Z", insert_breakpoint, !kExact, kNoStopReply, Refusal::kBreakpoint},
+    {"z", remove_breakpoint, !kExact, kNoStopReply, Refusal::kBreakpoint},
+
+    {"qRcmd", monitor, !kExact, kNothing, Refusal::kNumber},
 });
 // clang-format on
 

@@ -1,5 +1,6 @@
 /// A debuggee without a machine: two threads, 64 KiB of linear memory from 0 and as much physical memory, registers
-/// that remember. It stops when the test says so; a step is done at once and moves rip by one.
+/// that remember. It stops when the test says so; a step is done at once and moves rip by one. In non-stop mode, only
+/// the thread of the event stops.
 #pragma once
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -25,6 +27,8 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
 
   void stop(const StopEvent& event) {
     is_running = false;
+    running_threads.erase(event.thread);
+    if (ends_guest(event)) running_threads.clear();
     if (listener != nullptr) listener->stopped(event);
   }
   void stop(StopReason reason, std::uint64_t address = 0) {
@@ -40,7 +44,14 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
   bool has_actions = false;
   BreakpointActions planted_actions;  ///< of the last insert()
   bool has_monitor = true;
-  std::string refuse_resume;                        ///< the reason; empty: accepts
+  bool has_non_stop = false;
+  bool non_stop = false;
+  std::set<ThreadId> running_threads;       ///< in non-stop mode
+  bool stops_when_told = true;              ///< a thread that is told to stop does so at once; else the test stops it
+  std::map<ThreadId, std::string> names;    ///< of threads
+  std::map<ThreadId, unsigned> processors;  ///< that they are on
+  std::string about_threads = "vCPU";       ///< begins each line of thread_info()
+  std::string refuse_resume;                ///< the reason; empty: accepts
   std::set<x86::Register> unreadable, readonly;     ///< registers
   std::vector<std::byte> linear = pattern(false);   ///< byte n is n
   std::vector<std::byte> physical = pattern(true);  ///< byte n is ~n
@@ -54,6 +65,7 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
   void attach(TargetListener& who) override {
     calls.push_back("attach");
     listener = &who;
+    non_stop = false;
     if (stops_when_attached) stop(first_stop);
   }
   void detach() override { leave("detach"); }
@@ -63,12 +75,17 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
     calls.push_back("restart");
     if (!refuse_resume.empty()) return fail(refuse_resume);
     set(1, x86::Register::kRip, 0xfff0);
+    running_threads.clear();
     stop(StopEvent{});
     return {};
   }
 
   std::vector<ThreadId> threads() const override { return {1, 2}; }
-  std::string thread_info(ThreadId thread) const override { return fmt::format("vCPU {}", thread - 1); }
+  std::string thread_info(ThreadId thread) const override { return fmt::format("{} {}", about_threads, thread - 1); }
+  std::string thread_name(ThreadId thread) const override { return names.contains(thread) ? names.at(thread) : ""; }
+  std::optional<unsigned> core(ThreadId thread) const override {
+    return processors.contains(thread) ? std::optional(processors.at(thread)) : std::nullopt;
+  }
 
   const x86::Layout& layout() const override { return layout_; }
   Result<x86::Value> read_register(ThreadId thread, x86::Register reg) override {
@@ -97,10 +114,17 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
     return {};
   }
 
-  bool running() const override { return is_running; }
+  bool running() const override { return non_stop ? !running_threads.empty() : is_running; }
+  bool thread_running(ThreadId thread) const override {
+    return non_stop ? running_threads.contains(thread) : is_running;
+  }
   Result<void> resume(const ResumePlan& plan) override {
     calls.push_back("resume" + plan_text(plan));
     if (!refuse_resume.empty()) return fail(refuse_resume);
+    if (non_stop) {
+      for (const ThreadId thread : threads()) resume_thread(thread, plan);
+      return {};
+    }
     is_running = true;
     for (const auto& action : plan.actions) {
       if (action.verb == ResumePlan::Verb::kStop) {
@@ -119,6 +143,14 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
   void interrupt() override {
     calls.push_back("interrupt");
     if (is_running) stop(StopEvent{.signal = Signal::kInterrupt});
+  }
+
+  bool offers_non_stop() const override { return has_non_stop; }
+  void set_non_stop(bool on) override {
+    calls.push_back(fmt::format("non-stop {}", on));
+    non_stop = on;
+    running_threads.clear();
+    is_running = false;
   }
 
   Breakpoints* breakpoints() override { return has_breakpoints ? this : nullptr; }
@@ -152,6 +184,24 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
     return monitor_output;
   }
 
+  void resume_thread(ThreadId thread, const ResumePlan& plan) {
+    const auto action = std::ranges::find_if(
+        plan.actions, [&](const auto& candidate) { return candidate.thread.value_or(thread) == thread; });
+    if (action == plan.actions.end()) return;
+    const bool runs = running_threads.contains(thread);
+    switch (action->verb) {
+      case ResumePlan::Verb::kContinue: running_threads.insert(thread); break;
+      case ResumePlan::Verb::kStep:
+        if (runs) break;
+        set(thread, x86::Register::kRip, get(thread, x86::Register::kRip) + 1);
+        stop(StopEvent{.thread = thread});
+        break;
+      case ResumePlan::Verb::kStop:
+        if (runs && stops_when_told) stop(StopEvent{.thread = thread, .signal = Signal::kNone});
+        break;
+    }
+  }
+
   static const x86::Layout& layout_of(x86::Shape shape) {
     static const x86::Layout x86_64(x86::Shape::kX86_64);
     static const x86::Layout any(x86::Shape::kAny);
@@ -173,6 +223,7 @@ class FakeTarget final : public Target, private Breakpoints, private Monitor {
     calls.push_back(std::move(how));
     planted.clear();
     listener = nullptr;
+    non_stop = false;
     is_running = true;
   }
 
