@@ -79,8 +79,8 @@ gdb::Result<std::string> Monitor::info_cpus(const Words&) {
 
 gdb::Result<std::string> Monitor::info_exits(const Words&) {
   // In the order of kvm::Exit.
-  constexpr std::array kNames{"port I/O",          "MMIO",      "debug", "interrupted by us", "HLT", "triple fault",
-                              "emulation failure", "host fault"};
+  constexpr std::array kNames{"port I/O",          "MMIO",       "debug", "interrupted by us", "HLT", "triple fault",
+                              "emulation failure", "host fault", "MSR"};
   static_assert(kNames.size() == std::variant_size_v<kvm::Exit>);
   std::string out;
   for (unsigned i = 0; i < debugger_.machine_->vcpu_count(); ++i) {

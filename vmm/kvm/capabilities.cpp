@@ -25,6 +25,9 @@ std::vector<Capability> capabilities(const System& system) {
       {KVM_CAP_DEBUGREGS, "DEBUGREGS", "the guest's own debug registers"},
       {KVM_CAP_MP_STATE, "MP_STATE", "halted and waiting CPUs"},
       {KVM_CAP_KVMCLOCK_CTRL, "KVMCLOCK_CTRL", "a stopped guest's clock"},
+      {KVM_CAP_X86_USER_SPACE_MSR, "X86_USER_SPACE_MSR", "MSR accesses that leave the guest"},
+      {KVM_CAP_X86_MSR_FILTER, "X86_MSR_FILTER", "which MSRs do"},
+      {KVM_CAP_ADJUST_CLOCK, "ADJUST_CLOCK", "the guest's clock can be set"},
       {KVM_CAP_X86_SMM, "X86_SMM", "system management mode"},
   };
   std::vector<Capability> found;

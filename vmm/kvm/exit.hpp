@@ -23,6 +23,12 @@ struct ExitMmio {
   std::uint64_t address;
   std::span<std::byte> data;
 };
+/// RDMSR or WRMSR of an MSR that Vm::trap_msrs() names, to be done by Vcpu::complete_msr().
+struct ExitMsr {
+  bool write;
+  std::uint32_t index;
+  std::uint64_t data;  ///< of a write
+};
 /// KVM_EXIT_DEBUG: exception 1 (#DB: step or debug register) or 3 (#BP: a planted int3).
 struct ExitDebug {
   std::uint32_t exception;
@@ -45,6 +51,6 @@ struct ExitHostFault {
 };
 
 using Exit = std::variant<ExitIo, ExitMmio, ExitDebug, ExitInterrupted, ExitHalt, ExitShutdown, ExitEmulationFailure,
-                          ExitHostFault>;
+                          ExitHostFault, ExitMsr>;
 
 }  // namespace vmm::kvm

@@ -1,5 +1,6 @@
 #include "vmm/kvm/probes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <variant>
@@ -159,6 +160,61 @@ bool syscall_works(Bench& bench) {
   return std::holds_alternative<ExitIo>(exit) && there.rip >= kHandler && cpl_of(there) == 0;
 }
 
+/// `mov [kData], eax` in long mode, into a read-only page: address, size and data must come out, and memory stay.
+bool protected_store_leaves(Bench& bench, CpuState state) {
+  constexpr std::uint32_t kBefore = 0x11111111;
+  constexpr std::uint32_t kStored = 0x12345678;
+  bench.put(kCode, {std::byte{0x89}, std::byte{0x04}, std::byte{0x25}});
+  bench.put(kCode + 3, static_cast<std::uint32_t>(kData));
+  bench.put(kCode + 7, {kOut, kEndPort});
+  bench.put(kData, kBefore);
+  bench.vm().protect(std::array{ProtectedPage{kData, ProtectedPage::Traps::kWrites}});
+  state.gpr[kRax] = kStored;
+  const Exit exit = bench.run(state, {});
+  const auto* store = std::get_if<ExitMmio>(&exit);
+  const bool whole = store != nullptr && store->write && store->address == kData &&
+                     std::ranges::equal(store->data, std::as_bytes(std::span(&kStored, 1)));
+  bench.settle();
+  bench.vm().protect({});
+  return whole && bench.memory().load<std::uint32_t>(kData) == kBefore;
+}
+
+/// `mov eax, [kData]; out` in long mode, from a page without slot: the guest must get what we answer.
+bool protected_load_leaves(Bench& bench) {
+  constexpr std::uint32_t kAnswer = 0x12345678;
+  bench.put(kCode, {std::byte{0x8b}, std::byte{0x04}, std::byte{0x25}});
+  bench.put(kCode + 3, static_cast<std::uint32_t>(kData));
+  bench.put(kCode + 7, {kOut, kEndPort});
+  bench.vm().protect(std::array{ProtectedPage{kData, ProtectedPage::Traps::kAll}});
+  const Exit exit = bench.run(bench.kernel(), {});
+  const auto* load = std::get_if<ExitMmio>(&exit);
+  const bool whole = load != nullptr && !load->write && load->address == kData && load->data.size() == sizeof kAnswer;
+  if (whole) std::ranges::copy(std::as_bytes(std::span(&kAnswer, 1)), load->data.begin());
+  const bool ended = whole && std::holds_alternative<ExitIo>(bench.resume());
+  bench.settle();
+  bench.vm().protect({});
+  return ended && bench.vcpu().state().gpr[kRax] == kAnswer;
+}
+
+/// `rdmsr; out` of a trapped MSR: it must leave, and the guest get its value.
+bool msr_access_leaves(Bench& bench) {
+  constexpr std::uint32_t kSysenterEip = 0x176;
+  constexpr std::uint64_t kValue = 0x12345678;
+  bench.put(kCode, {std::byte{0x0f}, std::byte{0x32}, kOut, kEndPort});
+  if (!bench.vm().trap_msrs(std::array{MsrRange{kSysenterEip}})) return false;
+  bench.vcpu().set_msr(kSysenterEip, kValue);
+  CpuState state = bench.kernel();
+  state.gpr[kRcx] = kSysenterEip;
+  const Exit exit = bench.run(state, {});
+  const auto* access = std::get_if<ExitMsr>(&exit);
+  const bool left = access != nullptr && !access->write && access->index == kSysenterEip;
+  if (left) bench.vcpu().complete_msr(*access);
+  const bool ended = left && std::holds_alternative<ExitIo>(bench.resume());
+  bench.settle();
+  const bool cleared = bench.vm().trap_msrs({}).has_value();
+  return cleared && ended && bench.vcpu().state().gpr[kRax] == kValue;
+}
+
 std::string text_of(TrapEffect effect) {
   switch (effect) {
     case TrapEffect::kDebugExit: return "debug exit";
@@ -189,6 +245,12 @@ HostAbilities probe(const System& system) {
   found.step_user = step_works(bench, bench.user());
   found.int3_user = trap_effect(bench, bench.user(), kInt3);
   found.syscall = syscall_works(bench);
+  if (system.extension(KVM_CAP_READONLY_MEM) != 0) {
+    found.protect_writes = protected_store_leaves(bench, bench.kernel());
+    found.protect_writes_user = protected_store_leaves(bench, bench.user());
+  }
+  found.protect_all = protected_load_leaves(bench);
+  found.msr_exits = msr_access_leaves(bench);
   return found;
 }
 
@@ -238,6 +300,15 @@ std::vector<AbilityRow> describe(const HostAbilities& host) {
                       "SYSCALL does not reach the kernel: 64-bit user programs that use it do not run on this host"));
   rows.push_back(flag("sync-regs", host.sync_regs, "reading registers at a stop is free",
                       "reading registers costs two ioctls a stop"));
+  rows.push_back(flag("protect-writes", host.protect_writes,
+                      "`watch` needs no debug register: stores to a page can be caught",
+                      "stores to a page can't be caught: `watch` needs debug registers or steps"));
+  rows.push_back(flag("protect-writes-user", host.protect_writes_user, "also in user mode",
+                      "not in user mode: `watch` misses what user programs write"));
+  rows.push_back(flag("protect-all", host.protect_all, "so can loads: `rwatch` and `awatch` need no debug register",
+                      "loads can't be caught: `rwatch` and `awatch` need debug registers"));
+  rows.push_back(flag("msr-exits", host.msr_exits, "the guest's accesses to chosen MSRs can be seen",
+                      "the guest's accesses to MSRs can't be seen"));
   return rows;
 }
 

@@ -36,6 +36,10 @@ struct HostAbilities {
   bool paging32 = false;
   bool syscall = false;  ///< SYSCALL from user mode arrives at LSTAR with CPL 0
   bool sync_regs = false;
+  bool protect_writes = false;       ///< a store to a read-only page leaves at CPL 0, with what it would have written
+  bool protect_writes_user = false;  ///< and at CPL 3
+  bool protect_all = false;          ///< so does a load from a page without slot
+  bool msr_exits = false;
   bool operator==(const HostAbilities&) const = default;
 };
 

@@ -105,6 +105,11 @@ Exit Vcpu::decode() {
       const auto& debug = run_->debug.arch;
       return ExitDebug{.exception = debug.exception, .linear_pc = debug.pc, .dr6 = debug.dr6};
     }
+    case KVM_EXIT_X86_RDMSR:
+    case KVM_EXIT_X86_WRMSR: {
+      const auto& msr = run_->msr;
+      return ExitMsr{.write = run_->exit_reason == KVM_EXIT_X86_WRMSR, .index = msr.index, .data = msr.data};
+    }
     case KVM_EXIT_HLT: return ExitHalt{};
     case KVM_EXIT_SHUTDOWN: return ExitShutdown{};
     case KVM_EXIT_INTR: return ExitInterrupted{};
@@ -160,11 +165,25 @@ void Vcpu::set_state(const CpuState& wanted) {
   armed_.reset();
 }
 
-std::uint64_t Vcpu::msr(std::uint32_t index) {
+std::optional<std::uint64_t> Vcpu::find_msr(std::uint32_t index) {
   OneMsr request{};
   request.header.nmsrs = 1;
   request.entry.index = index;
-  return checked_ioctl(fd_.get(), KVM_GET_MSRS, "KVM_GET_MSRS", &request) == 1 ? request.entry.data : 0;
+  if (checked_ioctl(fd_.get(), KVM_GET_MSRS, "KVM_GET_MSRS", &request) != 1) return std::nullopt;
+  return request.entry.data;
+}
+
+std::uint64_t Vcpu::msr(std::uint32_t index) { return find_msr(index).value_or(0); }
+
+bool Vcpu::set_msr(std::uint32_t index, std::uint64_t value) {
+  OneMsr request{};
+  request.header.nmsrs = 1;
+  request.entry.index = index;
+  request.entry.data = value;
+  const bool taken = checked_ioctl(fd_.get(), KVM_SET_MSRS, "KVM_SET_MSRS", &request) == 1;
+  // What run() brought along (EFER, the bases of FS and GS) may be out of date now.
+  synced_ = false;
+  return taken;
 }
 
 ExtendedState Vcpu::extended_state() {
@@ -183,11 +202,7 @@ void Vcpu::set_extended_state(const ExtendedState& state) {
   checked_ioctl(fd_.get(), KVM_SET_XSAVE, "KVM_SET_XSAVE", &area);
 
   if (state.kernel_gs_base == msr(kMsrKernelGsBase)) return;
-  OneMsr request{};
-  request.header.nmsrs = 1;
-  request.entry.index = kMsrKernelGsBase;
-  request.entry.data = state.kernel_gs_base;
-  if (checked_ioctl(fd_.get(), KVM_SET_MSRS, "KVM_SET_MSRS", &request) != 1) {
+  if (!set_msr(kMsrKernelGsBase, state.kernel_gs_base)) {
     throw HostError("KVM refused the value of IA32_KERNEL_GS_BASE (is it canonical?)");
   }
 }
@@ -251,10 +266,36 @@ void Vcpu::inject_exception(std::uint8_t vector, std::optional<std::uint32_t> er
   checked_ioctl(fd_.get(), KVM_SET_VCPU_EVENTS, "KVM_SET_VCPU_EVENTS", &events);
 }
 
-std::uint64_t Vcpu::guest_dr7() {
-  ::kvm_debugregs registers{};
-  checked_ioctl(fd_.get(), KVM_GET_DEBUGREGS, "KVM_GET_DEBUGREGS", &registers);
-  return registers.dr7;
+std::optional<std::uint64_t> Vcpu::complete_msr(const ExitMsr& access) {
+  std::optional<std::uint64_t> value;
+  if (!access.write) {
+    value = find_msr(access.index);
+  } else if (set_msr(access.index, access.data)) {
+    value = access.data;
+  }
+  run_->msr.error = value ? 0 : 1;
+  if (value) run_->msr.data = *value;
+  return value;
+}
+
+GuestDebugRegisters Vcpu::guest_debug_registers() {
+  ::kvm_debugregs raw{};
+  checked_ioctl(fd_.get(), KVM_GET_DEBUGREGS, "KVM_GET_DEBUGREGS", &raw);
+  GuestDebugRegisters registers{.db = {}, .dr6 = raw.dr6, .dr7 = raw.dr7};
+  std::ranges::copy(raw.db, registers.db.begin());
+  return registers;
+}
+
+void Vcpu::set_guest_debug_registers(const GuestDebugRegisters& registers) {
+  ::kvm_debugregs raw{};
+  std::ranges::copy(registers.db, std::begin(raw.db));
+  raw.dr6 = registers.dr6;
+  raw.dr7 = registers.dr7;
+  checked_ioctl(fd_.get(), KVM_SET_DEBUGREGS, "KVM_SET_DEBUGREGS", &raw);
+}
+
+void Vcpu::note_paused() {
+  if (::ioctl(fd_.get(), KVM_KVMCLOCK_CTRL, 0) < 0 && errno != EINVAL) throw HostError::from_errno("KVM_KVMCLOCK_CTRL");
 }
 
 }  // namespace vmm::kvm

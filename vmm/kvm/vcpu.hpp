@@ -37,6 +37,14 @@ struct DebugControl {
   bool operator==(const DebugControl&) const = default;
 };
 
+/// The guest's own debug registers, not ours.
+struct GuestDebugRegisters {
+  std::array<std::uint64_t, 4> db{};
+  std::uint64_t dr6 = 0;
+  std::uint64_t dr7 = 0;
+  bool operator==(const GuestDebugRegisters&) const = default;
+};
+
 class Vcpu {
  public:
   /// With the CPUID that KVM supports, APIC id = `index`. Throws HostError.
@@ -65,11 +73,22 @@ class Vcpu {
   void inject_exception(std::uint8_t vector, std::optional<std::uint32_t> error_code);
   /// A model-specific register; 0 when there is no such.
   std::uint64_t msr(std::uint32_t index);
-  /// The guest's own DR7 (not ours).
-  std::uint64_t guest_dr7();
+  /// False when KVM refuses the value, or has no such MSR.
+  bool set_msr(std::uint32_t index, std::uint64_t value);
+  /// Does the access that left the guest; the next run() ends its instruction. The value read or written; empty when
+  /// KVM refused, and then the guest gets #GP. KVM does it as for a host, which may write a little more than a guest
+  /// may, such as MSRs that are read-only to it.
+  std::optional<std::uint64_t> complete_msr(const ExitMsr& access);
+
+  GuestDebugRegisters guest_debug_registers();
+  void set_guest_debug_registers(const GuestDebugRegisters& registers);
+  /// Tells a guest that uses kvmclock that it was stopped, so that its watchdogs stay calm (KVM_KVMCLOCK_CTRL); nothing
+  /// to others.
+  void note_paused();
 
  private:
   Exit decode();
+  std::optional<std::uint64_t> find_msr(std::uint32_t index);
   bool has(int capability) const { return vm_.system().extension(capability) != 0; }
 
   const Vm& vm_;

@@ -89,6 +89,46 @@ void Vm::protect(std::span<const ProtectedPage> pages) {
   }
 }
 
+std::expected<void, std::string> Vm::trap_msrs(std::span<const MsrRange> ranges) {
+  if (ranges.empty() && !msr_exits_enabled_) return {};
+  auto rows = msr_filter(ranges);
+  if (!rows) return std::unexpected(rows.error());
+  if (system_.extension(KVM_CAP_X86_USER_SPACE_MSR) == 0 || system_.extension(KVM_CAP_X86_MSR_FILTER) == 0) {
+    return std::unexpected("this host's KVM can't trap MSRs (KVM_CAP_X86_MSR_FILTER)");
+  }
+  if (!msr_exits_enabled_) {
+    ::kvm_enable_cap enable{};
+    enable.cap = KVM_CAP_X86_USER_SPACE_MSR;
+    enable.args[0] = KVM_MSR_EXIT_REASON_FILTER;
+    checked_ioctl(fd(), KVM_ENABLE_CAP, "KVM_ENABLE_CAP(X86_USER_SPACE_MSR)", &enable);
+    msr_exits_enabled_ = true;
+  }
+  ::kvm_msr_filter filter{};
+  filter.flags = KVM_MSR_FILTER_DEFAULT_ALLOW;
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    MsrFilterRow& row = (*rows)[i];
+    filter.ranges[i] = {.flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
+                        .nmsrs = row.count,
+                        .base = row.first,
+                        .bitmap = reinterpret_cast<__u8*>(row.allowed.data())};
+  }
+  checked_ioctl(fd(), KVM_X86_SET_MSR_FILTER, "KVM_X86_SET_MSR_FILTER", &filter);
+  return {};
+}
+
+std::uint64_t Vm::clock() const {
+  ::kvm_clock_data data{};
+  checked_ioctl(fd(), KVM_GET_CLOCK, "KVM_GET_CLOCK", &data);
+  return data.clock;
+}
+
+void Vm::set_clock(std::uint64_t nanoseconds) const {
+  // No flags: with KVM_CLOCK_REALTIME it would add the time that passed since KVM_GET_CLOCK.
+  ::kvm_clock_data data{};
+  data.clock = nanoseconds;
+  checked_ioctl(fd(), KVM_SET_CLOCK, "KVM_SET_CLOCK", &data);
+}
+
 void Vm::set_irq(std::uint32_t gsi, bool level) const {
   ::kvm_irq_level row{};
   row.irq = gsi;

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "vmm/base/unique_fd.hpp"
+#include "vmm/kvm/msr_filter.hpp"
 #include "vmm/kvm/slots.hpp"
 #include "vmm/kvm/system.hpp"
 #include "vmm/memory/guest_memory.hpp"
@@ -26,6 +29,12 @@ class Vm {
   /// may run meanwhile. Costs a slot change for what differs only. Throws HostError when KVM has too few slots for
   /// them, or no read-only ones.
   void protect(std::span<const ProtectedPage> pages);
+  /// The guest's RDMSR and WRMSR of just these leave it as ExitMsr; none: as if they were never trapped. Or in words
+  /// why KVM can't. Thread: any; running vCPUs heed it from their next entry on.
+  std::expected<void, std::string> trap_msrs(std::span<const MsrRange> ranges);
+  /// The guest's kvmclock in nanoseconds. Thread: any.
+  std::uint64_t clock() const;
+  void set_clock(std::uint64_t nanoseconds) const;
   /// KVM_IRQ_LINE: the level of a global system interrupt. Thread: any.
   void set_irq(std::uint32_t gsi, bool level) const;
   /// KVM_CREATE_VCPU; the descriptor belongs to the calling thread.
@@ -43,6 +52,7 @@ class Vm {
   UniqueFd fd_;
   std::map<std::uint64_t, Slot> slots_;  // what KVM has now, by base
   std::vector<std::uint32_t> free_ids_;  // with those of slots_: 0, 1, 2, …
+  bool msr_exits_enabled_ = false;
 };
 
 }  // namespace vmm::kvm

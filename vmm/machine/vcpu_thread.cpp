@@ -189,7 +189,7 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
     if (settled && accessed && !wanted && vcpu.state().rip != start->rip) return kStepped;
     if (settled && wanted) return *wanted;
     accessed = step && (std::holds_alternative<kvm::ExitIo>(exit) || std::holds_alternative<kvm::ExitMmio>(exit));
-    std::optional<StopCause> cause = handle(exit);
+    std::optional<StopCause> cause = handle(vcpu, exit);
     // Stale (HostAbilities::stale_step), or a jump to itself, to which once more makes no difference.
     constexpr int kMostStale = 4;  // one for each exit that the instruction needs: its fetch, its operands
     if (start && cause && is_step(*cause) && stale < kMostStale) {
@@ -206,7 +206,7 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
   }
 }
 
-std::optional<StopCause> VcpuThread::handle(kvm::Exit& exit) {
+std::optional<StopCause> VcpuThread::handle(kvm::Vcpu& vcpu, kvm::Exit& exit) {
   using Result = std::optional<StopCause>;
   return std::visit(
       Overloaded{
@@ -223,7 +223,11 @@ std::optional<StopCause> VcpuThread::handle(kvm::Exit& exit) {
           [](kvm::ExitHalt&) -> Result { return HostFault{"HLT left KVM although it has the interrupt chips"}; },
           [](kvm::ExitShutdown&) -> Result { return TripleFault{}; },
           [](kvm::ExitEmulationFailure& failure) -> Result { return EmulationFailure{std::move(failure.bytes)}; },
-          [](kvm::ExitHostFault& fault) -> Result { return HostFault{std::move(fault.text)}; }},
+          [](kvm::ExitHostFault& fault) -> Result { return HostFault{std::move(fault.text)}; },
+          [&](kvm::ExitMsr& access) -> Result {
+            vcpu.complete_msr(access);
+            return {};
+          }},
       exit);
 }
 

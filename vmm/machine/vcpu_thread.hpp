@@ -66,7 +66,7 @@ class VcpuThread {
   void obey(kvm::Vcpu& vcpu, RunOrder& order);
   StopCause run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& debug);
   /// Empty when the vCPU shall go on.
-  std::optional<StopCause> handle(kvm::Exit& exit);
+  std::optional<StopCause> handle(kvm::Vcpu& vcpu, kvm::Exit& exit);
   void kick();
 
   const unsigned index_;
