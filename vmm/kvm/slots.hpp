@@ -13,6 +13,11 @@ namespace vmm::kvm {
 inline constexpr std::uint64_t kProtectedPageSize = 4096;
 
 /// A 4 KiB page whose accesses leave the guest as ExitMmio although memory is there.
+///
+/// KVM's emulator does those accesses and has its limits (measured, Linux 6.18): of an instruction that pushes more
+/// than once (pusha, far call, real mode's INT) only the last push comes out, iret and popa read wrong places, an
+/// exception frame becomes a triple fault, and sgdt, sidt or a descriptor load never end (a signal ends KVM_RUN). So no
+/// page that holds a stack on which such things happen, nor page tables, GDT or IDT.
 struct ProtectedPage {
   enum class Traps : std::uint8_t { kWrites, kAll };
   std::uint64_t physical;  ///< page-aligned
