@@ -13,6 +13,7 @@ class Debugger:
             self.socket = socket.create_connection((host, int(port)))
         self.socket.settimeout(60)
         self.bytes = b""
+        self.acks = True  # until the server has agreed to QStartNoAckMode
 
     def send(self, payload):
         self.socket.sendall(b"$%s#%02x" % (payload.encode(), sum(payload.encode()) & 0xFF))
@@ -26,7 +27,8 @@ class Debugger:
         end = self.bytes.index(b"#")
         payload = self.bytes[self.bytes.index(b"$") + 1 : end]
         self.bytes = self.bytes[end + 3 :]
-        self.socket.sendall(b"+")
+        if self.acks:
+            self.socket.sendall(b"+")
         return payload.decode("latin-1")
 
     def ask(self, payload):

@@ -1,0 +1,188 @@
+"""The two that are compared: each boots one of our guests behind a gdb server and ends it whatever happens."""
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "cli"))
+from rsp import Debugger  # noqa: E402 - the raw client of the tests
+
+MEMORY_MIB = 128
+LIMIT = 120  # seconds; only guards against hangs
+RIP = 16 * 16  # where it begins in the reply to `g`
+_PR_SET_PDEATHSIG = 1
+
+
+class Cannot(Exception):
+    """Why a side can't do a row, as a sentence for the report."""
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def ended(command, **how):
+    """A process that does not outlive the block, nor us."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent, **how)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def expanded(reply):
+    """Undoes RSP's run-length encoding (GDB manual, "Overview" of the remote protocol)."""
+    return re.sub(r"(.)\*(.)", lambda run: run[1] * (ord(run[2]) - 28), reply, flags=re.DOTALL)
+
+
+class Client(Debugger):
+    """A raw client of one guest thread; asks for the features that gdb asks for."""
+
+    def __init__(self, endpoint):
+        super().__init__(endpoint)
+        self.ask("qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+")
+        if self.ask("QStartNoAckMode") == "OK":
+            self.acks = False
+        self.thread = re.search(r"thread:([^;]*);", self.ask("?"))[1]
+
+    def must(self, payload):
+        """Asks for what a server may refuse."""
+        reply = expanded(self.ask(payload))
+        if reply.startswith("E.") or reply == "" or re.fullmatch(r"E..", reply):
+            raise Cannot(f"{payload.partition(',')[0]} is refused: {reply or 'it is unknown'}")
+        return reply
+
+    def resume(self, payload):
+        """The stop reply; what the guest or the server says meanwhile is dropped."""
+        self.send(payload)
+        return self.stop()
+
+    def stop(self):
+        while (reply := self.reply()).startswith("O"):
+            pass
+        return reply
+
+    def interrupt(self):
+        self.socket.sendall(b"\x03")
+        return self.stop()
+
+    def quadword(self, address):
+        return int.from_bytes(bytes.fromhex(self.must(f"m{address:x},8")), "little")
+
+    def pc(self):
+        # Not by `p`: QEMU 7.2 then shows what it read last.
+        return int.from_bytes(bytes.fromhex(self.must("g")[RIP : RIP + 16]), "little")
+
+    def run_to(self, address):
+        """By a hardware breakpoint: PVM's guests die of QEMU's software breakpoints."""
+        self.must(f"Z1,{address:x},1")
+        self.resume("c")
+        if self.pc() != address:
+            raise Cannot(f"its guest stopped at {self.pc():#x}, not at the breakpoint at {address:#x}")
+        self.must(f"z1,{address:x},1")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.drop()
+
+
+class Vm:
+    """A guest held at its first instruction. It stays stopped when a client leaves without a word."""
+
+    def __init__(self, side, process, endpoint, image):
+        self.side, self.process, self.endpoint, self.image = side, process, endpoint, image
+
+    def symbol(self, name):
+        lines = subprocess.run(["nm", self.image], capture_output=True, text=True, check=True).stdout
+        return int(re.search(rf"^(\w+) \w {name}$", lines, re.MULTILINE)[1], 16)
+
+    def client(self, place=None):
+        """Connected, with the guest stopped at a symbol or where it was."""
+        end = time.monotonic() + LIMIT
+        while True:
+            try:
+                client = Client(f"unix:{self.endpoint}")
+                break
+            except (FileNotFoundError, ConnectionRefusedError):
+                if self.process.poll() is not None or time.monotonic() > end:
+                    raise Cannot(f"{self.side.name} ended before it listened, status {self.process.poll()}") from None
+                time.sleep(0.0002)
+        if place is not None:
+            client.run_to(self.symbol(place))
+        return client
+
+    def gdb(self, task, place, running=False, **arguments):
+        """The number that a task of in_gdb.py comes to, in a stock gdb, the guest standing at `place` or gone on from it."""
+        gdb = shutil.which(os.environ.get("GDB", "gdb"))
+        if gdb is None:
+            raise Cannot("there is no gdb: scripts/setup installs it")
+        with self.client(place) as client:
+            if running:
+                client.must("D;1")
+        with tempfile.TemporaryDirectory(prefix="gdbvm-bench-") as folder:
+            order = {"task": task, "endpoint": self.endpoint, "answer": f"{folder}/answer", "folder": folder}
+            environment = dict(os.environ, GDBVM_BENCH=json.dumps(order | arguments))
+            command = [gdb, "-nx", "-nh", "-batch", "-iex", "set debuginfod enabled off"]
+            command += ["-x", str(HERE / "in_gdb.py"), self.image]
+            with open(f"{folder}/said", "w+", encoding="utf-8") as said:
+                with ended(command, env=environment, stdout=said, stderr=said) as process:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(LIMIT)
+                try:
+                    with open(f"{folder}/answer", encoding="utf-8") as file:
+                        answer = json.load(file)
+                except FileNotFoundError:
+                    said.seek(0)
+                    raise Cannot(f"gdb came to no answer; it said: {said.read()[-300:].strip()}") from None
+        if isinstance(answer, str):
+            raise Cannot(answer)
+        return answer
+
+
+class Side:
+    """`command(image, words, cpus, endpoint)`: how it is started, held, with its gdb server on a UNIX socket."""
+
+    def __init__(self, name, program, guests, command):
+        self.name, self.program, self.guests, self.command = name, program, guests, command
+
+    def missing(self):
+        """Why it cannot be used, or None."""
+        return None if shutil.which(self.program) else f"{self.program} is not there"
+
+    @contextlib.contextmanager
+    def boot(self, guest="bench64", words="spin", cpus=1):
+        image = str(self.guests / guest)
+        with tempfile.TemporaryDirectory(prefix="gdbvm-bench-") as folder:
+            endpoint = f"{folder}/gdb"
+            with ended(self.command(self.program, image, words, cpus, endpoint), stderr=subprocess.DEVNULL) as process:
+                yield Vm(self, process, endpoint, image)
+
+
+def _gdbvm(program, image, words, cpus, endpoint):
+    options = ["--wait", "--on-disconnect", "stop", "--serial", "none", "--gdb", f"unix:{endpoint}"]
+    return [program, "run", *options, "-m", f"{MEMORY_MIB}M", "-c", str(cpus), "--append", words, image]
+
+
+def _qemu(program, image, words, cpus, endpoint):
+    # qboot: SeaBIOS takes 7 s where real mode is emulated.
+    options = ["-accel", "kvm", "-cpu", "host,-arch-capabilities", "-display", "none", "-nodefaults"]
+    options += ["-bios", "qboot.rom", "-m", f"{MEMORY_MIB}M", "-smp", str(cpus), "-gdb", f"unix:{endpoint},server=on,wait=off"]
+    return [program, *options, "-S", "-kernel", image, "-append", words]
+
+
+def sides(gdbvm, guests):
+    """Ours, then the peer."""
+    return Side("gdbvm", gdbvm, guests, _gdbvm), Side("qemu", "qemu-system-x86_64", guests, _qemu)
