@@ -1,0 +1,204 @@
+"""`scripts/bench`: drives gdbvm and Debian's QEMU in turn with the same client and compares; see --help."""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from chart import chart
+from rows import ROWS
+from sides import Cannot, sides
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = HERE.parent.parent / "build"
+FLOORS = HERE / "floors.json"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.partition(": ")[2])
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure; all rows without")
+    parser.add_argument("--list", action="store_true", help="name the rows and end")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="a round measures each side once [5]")
+    parser.add_argument("--gdbvm", default=str(BUILD / "bin/gdbvm"), metavar="PROGRAM", help="[build/bin/gdbvm]")
+    parser.add_argument("--guests", type=pathlib.Path, default=BUILD / "guests", metavar="FOLDER", help="[build/guests]")
+    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
+    parser.add_argument("--svg", metavar="FILE", help="draw the ratios there")
+    parser.add_argument("--check", nargs="?", const=FLOORS, metavar="FILE", type=pathlib.Path,
+                        help="fail where a ratio is below the one that FILE records [tests/bench/floors.json]")
+    options = parser.parse_args()
+    unknown = set(options.rows) - {row.name for row in ROWS}
+    if unknown:
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; --list names them")
+    if options.rounds < 1:
+        parser.error("--rounds: at least 1")
+    return options
+
+
+class Bare:
+    """The physical limit: bare.c, compiled when first asked for."""
+
+    name = "bare"
+
+    def __init__(self, folder):
+        self.program = pathlib.Path(folder) / "bare"
+
+    def measure(self, word):
+        if not self.program.exists():
+            compiler = shutil.which("cc")
+            if compiler is None:
+                raise Cannot("there is no C compiler")
+            subprocess.run([compiler, "-O2", "-o", self.program, HERE / "bare.c"], check=True)
+        done = subprocess.run([self.program, word], capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise Cannot(done.stderr.strip())
+        return float(done.stdout)
+
+
+class Measured:
+    """A side's numbers of one row, or why there are none."""
+
+    def __init__(self):
+        self.values, self.cannot = [], None
+
+    def take(self, measure):
+        if self.cannot is not None:
+            return
+        try:
+            self.values.append(measure())
+        except Cannot as why:
+            self.values, self.cannot = [], str(why)
+        except (OSError, EOFError) as error:
+            self.values, self.cannot = [], f"the connection failed: {error}"
+
+    @property
+    def median(self):
+        return statistics.median(self.values) if self.values else None
+
+    def as_json(self):
+        if self.cannot is not None:
+            return {"cannot": self.cannot}
+        return {"median": self.median, "min": min(self.values), "max": max(self.values), "rounds": self.values}
+
+
+def measure_row(row, compared, bare, rounds):
+    """{side's name: Measured}: A B A B …, so that what the host does meanwhile strikes both."""
+    found = {side.name: Measured() for side in compared}
+    if row.bare:
+        found[bare.name] = Measured()
+    for _ in range(rounds):
+        for side in compared:
+            missing = side.missing()
+            if missing is None:
+                found[side.name].take(lambda side=side: row.measure(side))
+            else:
+                found[side.name].cannot = missing
+        if row.bare:
+            found[bare.name].take(lambda: bare.measure(row.bare))
+    return found
+
+
+def ratios(row, found):
+    """How many times better we are than each of the others."""
+    ours = found["gdbvm"].median
+    result = {}
+    for name, other in found.items():
+        if name == "gdbvm" or ours is None or other.median is None:
+            continue
+        result[name] = ours / other.median if row.more_is_better else other.median / ours
+    return result
+
+
+def tell(row, found, against):
+    print(f"\n{row.name}: {row.what}")
+    for name, side in found.items():
+        if side.cannot is not None:
+            print(f"  {'the peer ' if name == 'qemu' else ''}{name} cannot: {side.cannot}")
+            continue
+        spread = f"{number(min(side.values))} … {number(max(side.values))}"
+        ratio = f"  gdbvm is {number(against[name])} times better" if name in against else ""
+        goal = f" (goal {row.goal:g})" if name == "qemu" and row.goal and ratio else ""
+        print(f"  {name:6}{number(side.median):>10} {row.unit}  [{spread}]{ratio}{goal}")
+    sys.stdout.flush()
+
+
+def number(value):
+    """Three digits that count."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def host():
+    cpu = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if "model name" in line), "")
+    return {"cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()[0]}
+
+
+def below_floors(path, results):
+    """One sentence for each ratio that has fallen below what the file records, of the rows that were measured."""
+    said = []
+    floors = json.loads(path.read_text(encoding="utf-8"))
+    for row, others in floors.items():
+        for other, least in others.items() if row in results else ():
+            ratio = results[row]["ratios"].get(other)
+            if results[row]["sides"]["gdbvm"].get("cannot"):
+                said.append(f"{row}: gdbvm cannot: {results[row]['sides']['gdbvm']['cannot']}")
+            elif ratio is None:
+                said.append(f"{row}: not compared with {other}: {results[row]['sides'][other].get('cannot')}")
+            elif ratio < least:
+                said.append(f"{row}: {number(ratio)} times {other}, below the {least:g} that {path.name} records")
+    return said
+
+
+def unusable(options, ours):
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return "/dev/kvm is not usable here"
+    if ours.missing():
+        return f"{ours.missing()}: build it, or say --gdbvm PROGRAM"
+    for guest in ("bench64", "smp64"):
+        if not (options.guests / guest).exists():
+            return f"{options.guests / guest} is not there: build the target `guests`, or say --guests FOLDER"
+    if options.check and not options.check.exists():
+        return f"{options.check} is not there"
+    return None
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of every `finally`
+    options = arguments()
+    chosen = [row for row in ROWS if not options.rows or row.name in options.rows]
+    if options.list:
+        for row in chosen:
+            print(f"{row.name:17}{row.what} [{row.unit}]")
+        return 0
+    ours, peer = sides(options.gdbvm, options.guests)
+    if why := unusable(options, ours):
+        print(f"bench: {why}", file=sys.stderr)
+        return 2
+    if peer.missing():
+        print(f"bench: {peer.missing()}, nothing is compared: scripts/setup --bench installs it", file=sys.stderr)
+    results = {}
+    with tempfile.TemporaryDirectory(prefix="gdbvm-bench-") as folder:
+        for row in chosen:
+            found = measure_row(row, (ours, peer), Bare(folder), options.rounds)
+            against = ratios(row, found)
+            tell(row, found, against)
+            results[row.name] = {
+                "what": row.what, "unit": row.unit, "more_is_better": row.more_is_better, "goal": row.goal,
+                "ratios": against, "sides": {name: side.as_json() for name, side in found.items()},
+            }
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps({"host": host(), "rows": results}, indent=1) + "\n", encoding="utf-8")
+    if options.svg:
+        pathlib.Path(options.svg).write_text(chart(results), encoding="utf-8")
+    fallen = below_floors(options.check, results) if options.check else []
+    for sentence in fallen:
+        print(f"bench: FAILED: {sentence}", file=sys.stderr)
+    return 1 if fallen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
