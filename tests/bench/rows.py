@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 
+import cpu_table
 from sides import MEMORY_MIB, Cannot, expanded
 
 LINE_ROUNDS = 8000  # kLineRounds of guests/bench64
@@ -167,7 +168,10 @@ def transfer(task):
 
 
 def smp_stop(side, cpus=4):
-    with side.boot("smp64", words="", cpus=cpus) as vm, vm.client("station_7") as client:
+    with side.boot("smp64", words="", cpus=cpus) as vm, vm.client("kernel_main") as client:
+        if side.name == "qemu":
+            cpu_table.hand_over(client, cpus)
+        client.run_to(vm.symbol("station_7"))
         if (found := client.quadword(vm.symbol("cpu_count")) & 0xFFFFFFFF) != cpus:
             raise Cannot(f"its guest found {found} CPUs, not {cpus}")
         times = []
