@@ -1,7 +1,7 @@
 /*
  * What this host's KVM can do when nobody is in the way: a vCPU in a loop of two real-mode instructions, driven by raw
- * ioctls. `bare step`: single steps a second. `bare hit`: hits of an execute breakpoint in a debug register a second, each
- * with the step away from it. KVM API document: KVM_SET_GUEST_DEBUG, KVM_EXIT_DEBUG.
+ * ioctls. `bare step`: single steps a second. `bare hit`: hits of an execute breakpoint in a debug register a second,
+ * each with the step away from it. KVM API document: KVM_SET_GUEST_DEBUG, KVM_EXIT_DEBUG.
  */
 #include <fcntl.h>
 #include <linux/kvm.h>

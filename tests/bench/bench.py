@@ -121,10 +121,17 @@ def tell(row, found, against):
             print(f"  {'the peer ' if name == 'qemu' else ''}{name} cannot: {side.cannot}")
             continue
         spread = f"{number(min(side.values))} … {number(max(side.values))}"
-        ratio = f"  gdbvm is {number(against[name])} times better" if name in against else ""
-        goal = f" (goal {row.goal:g})" if name == "qemu" and row.goal and ratio else ""
-        print(f"  {name:6}{number(side.median):>10} {row.unit}  [{spread}]{ratio}{goal}")
+        print(f"  {name:6}{number(side.median):>10} {row.unit}  [{spread}]{compared_with(name, row, against)}")
     sys.stdout.flush()
+
+
+def compared_with(name, row, against):
+    if name not in against:
+        return ""
+    if name == Bare.name:
+        return f"  gdbvm reaches {100 * against[name]:.0f} % of it"
+    goal = f" (goal {row.goal:g})" if row.goal else ""
+    return f"  gdbvm is {number(against[name])} times better{goal}"
 
 
 def number(value):
@@ -167,7 +174,8 @@ def unusable(options, ours):
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of every `finally`
+    for number_of_signal in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number_of_signal, lambda which, _: sys.exit(128 + which))  # by way of every `finally`
     options = arguments()
     chosen = [row for row in ROWS if not options.rows or row.name in options.rows]
     if options.list:

@@ -13,6 +13,7 @@ LINE_ROUNDS = 8000  # kLineRounds of guests/bench64
 # How much a side gets to do, where the peer would take minutes; the number is a rate.
 FALSE_CONDITIONS = {"gdbvm": 20000, "qemu": 500}
 MIB = {"gdbvm": 64, "qemu": 8}
+NEXT_ROUNDS = {"gdbvm": 3333, "qemu": 400}  # of a loop of 6 instructions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,7 @@ def stepi(side):
 
 def next_line(side):
     with side.boot(words="line") as vm:
-        return vm.gdb("next", "bench_line", rounds=LINE_ROUNDS // 2)
+        return vm.gdb("next", "bench_line", rounds=NEXT_ROUNDS[side.name])
 
 
 def hit(side):

@@ -60,7 +60,7 @@ class Client(Debugger):
         """Asks for what a server may refuse."""
         reply = expanded(self.ask(payload))
         if reply.startswith("E.") or reply == "" or re.fullmatch(r"E..", reply):
-            raise Cannot(f"{payload.partition(',')[0]} is refused: {reply or 'it is unknown'}")
+            raise Cannot(f"{payload.partition(',')[0]} is refused: {reply.lstrip('E.') or 'it is unknown'}")
         return reply
 
     def resume(self, payload):
@@ -102,8 +102,8 @@ class Client(Debugger):
 class Vm:
     """A guest held at its first instruction. It stays stopped when a client leaves without a word."""
 
-    def __init__(self, side, process, endpoint, image):
-        self.side, self.process, self.endpoint, self.image = side, process, endpoint, image
+    def __init__(self, process, endpoint, image, said):
+        self.process, self.endpoint, self.image, self.said = process, endpoint, image, said
 
     def symbol(self, name):
         lines = subprocess.run(["nm", self.image], capture_output=True, text=True, check=True).stdout
@@ -118,7 +118,8 @@ class Vm:
                 break
             except (FileNotFoundError, ConnectionRefusedError):
                 if self.process.poll() is not None or time.monotonic() > end:
-                    raise Cannot(f"{self.side.name} ended before it listened, status {self.process.poll()}") from None
+                    with open(self.said, encoding="utf-8", errors="replace") as file:
+                        raise Cannot(f"its server never listened; it said: {file.read()[-300:].strip()}") from None
                 time.sleep(0.0002)
         if place is not None:
             client.run_to(self.symbol(place))
@@ -167,8 +168,10 @@ class Side:
         image = str(self.guests / guest)
         with tempfile.TemporaryDirectory(prefix="gdbvm-bench-") as folder:
             endpoint = f"{folder}/gdb"
-            with ended(self.command(self.program, image, words, cpus, endpoint), stderr=subprocess.DEVNULL) as process:
-                yield Vm(self, process, endpoint, image)
+            said = f"{folder}/said"
+            with open(said, "w", encoding="utf-8") as errors:
+                with ended(self.command(self.program, image, words, cpus, endpoint), stderr=errors) as process:
+                    yield Vm(process, endpoint, image, said)
 
 
 def _gdbvm(program, image, words, cpus, endpoint):
