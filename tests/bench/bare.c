@@ -1,7 +1,8 @@
 /*
  * What this host's KVM can do when nobody is in the way: a vCPU in a loop of two real-mode instructions, driven by raw
  * ioctls. `bare step`: single steps a second. `bare hit`: hits of an execute breakpoint in a debug register a second,
- * each with the step away from it. KVM API document: KVM_SET_GUEST_DEBUG, KVM_EXIT_DEBUG.
+ * each with the step away from it. KVM API document: KVM_SET_GUEST_DEBUG, KVM_EXIT_DEBUG. `bare echo`: no vCPU;
+ * answers whatever comes on its standard input, a socket, with one packet, until it closes.
  */
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -72,7 +73,17 @@ static void hit(void) {
   }
 }
 
+static int echo(void) {
+  static const char reply[] = "$QCp1.1#3c";
+  char packet[4096];
+  while (read(STDIN_FILENO, packet, sizeof packet) > 0) {
+    must((int)write(STDIN_FILENO, reply, sizeof reply - 1), "the reply");
+  }
+  return 0;
+}
+
 int main(int count, char** words) {
+  if (count == 2 && strcmp(words[1], "echo") == 0) return echo();
   void (*const work)(void) = count == 2 && strcmp(words[1], "step") == 0  ? step
                              : count == 2 && strcmp(words[1], "hit") == 0 ? hit
                                                                           : NULL;

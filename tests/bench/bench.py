@@ -6,6 +6,7 @@ import pathlib
 import platform
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import tempfile
 
 from chart import chart
 from rows import ROWS
-from sides import Cannot, sides
+from sides import Cannot, ended, repeated, sides
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build"
@@ -54,6 +55,15 @@ class Bare:
             if compiler is None:
                 raise Cannot("there is no C compiler")
             subprocess.run([compiler, "-O2", "-o", self.program, HERE / "bare.c"], check=True)
+        return self.echo() if word == "echo" else self.loop(word)
+
+    def echo(self):
+        """Microseconds a round trip, with our client and a server that has nothing to do."""
+        ours, its = socket.socketpair()
+        with ours, its, ended([self.program, "echo"], stdin=its):
+            return 1e6 / repeated(ours, "qC", 5000, acks=False)
+
+    def loop(self, word):
         done = subprocess.run([self.program, word], capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             raise Cannot(done.stderr.strip())

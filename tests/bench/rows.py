@@ -24,21 +24,14 @@ class Row:
     more_is_better: bool
     goal: float | None  # times better than the peer
     measure: Callable
-    bare: str | None = None  # the word of bare.c for the physical limit
-
-
-def rate(count, action):
-    start = time.perf_counter()
-    for _ in range(count):
-        action()
-    return count / (time.perf_counter() - start)
+    bare: str | None = None  # the word of bare.c for the physical limit, in the same unit
 
 
 def round_trip(side):
     with side.boot() as vm, vm.client("spin") as client:
         if not client.ask("qC").startswith("QC"):
             raise Cannot("it does not know qC")
-        return 1e6 / rate(3000, lambda: client.ask("qC"))
+        return 1e6 / client.rate("qC", 5000)
 
 
 def loop(client):
@@ -54,7 +47,7 @@ def step(side):
     with side.boot() as vm, vm.client("spin") as client:
         length, counter, place = len(loop(client)), vm.symbol("counter"), client.pc()
         before = client.quadword(counter)
-        result = rate(500 * length, lambda: client.resume(f"vCont;s:{client.thread}"))
+        result = client.rate(f"vCont;s:{client.thread}", 500 * length)
         if client.pc() != place or client.quadword(counter) != before + 500:
             raise Cannot("a step is not one instruction")
         return result
@@ -115,7 +108,7 @@ def watch(side):
         client.must(f"Z2,{address:x},8")
         wait_for_watch(client, address)
         before = client.quadword(address)
-        result = rate(500, lambda: wait_for_watch(client, address))
+        result = client.rate("c", 500)
         if client.quadword(address) != before + 500:
             raise Cannot("not every write was a hit")
         return result
@@ -188,7 +181,7 @@ def smp_stop(side, cpus=4):
 MORE, LESS = True, False
 # fmt: off
 ROWS = [
-    Row("round-trip", "raw qC", "µs", LESS, 3, round_trip),
+    Row("round-trip", "raw qC", "µs", LESS, 3, round_trip, "echo"),
     Row("step", "raw vCont;s", "steps/s", MORE, 8, step, "step"),
     Row("range-step", "raw vCont;r over a loop", "instructions/s", MORE, None, range_step, "step"),
     Row("stepi", "gdb: stepi 2000", "steps/s", MORE, 2, stepi, "step"),

@@ -33,7 +33,7 @@ def _die_with_parent():
 @contextlib.contextmanager
 def ended(command, **how):
     """A process that does not outlive the block, nor us."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_parent, **how)
+    process = subprocess.Popen(command, **{"stdin": subprocess.DEVNULL} | how, preexec_fn=_die_with_parent)
     try:
         yield process
     finally:
@@ -46,6 +46,24 @@ def expanded(reply):
     return re.sub(r"(.)\*(.)", lambda run: run[1] * (ord(run[2]) - 28), reply, flags=re.DOTALL)
 
 
+def repeated(connection, payload, count, acks):
+    """Packets a second. Everything is made ready before, for at 30 µs a packet Python's own share counts; every reply must be
+    one whole packet."""
+    packet = b"$%s#%02x" % (payload.encode(), sum(payload.encode()) & 0xFF)
+    begin = time.perf_counter()
+    for _ in range(count):
+        connection.sendall(packet)
+        reply = connection.recv(65536)
+        while reply[-3:-2] != b"#":
+            more = connection.recv(65536)
+            if not more:
+                raise EOFError(f"the connection was closed behind {reply!r}")
+            reply += more
+        if acks:
+            connection.sendall(b"+")
+    return count / (time.perf_counter() - begin)
+
+
 class Client(Debugger):
     """A raw client of one guest thread; asks for the features that gdb asks for."""
 
@@ -55,6 +73,10 @@ class Client(Debugger):
         if self.ask("QStartNoAckMode") == "OK":
             self.acks = False
         self.thread = re.search(r"thread:([^;]*);", self.ask("?"))[1]
+
+    def rate(self, payload, count):
+        """Packets a second, each with one packet for an answer."""
+        return repeated(self.socket, payload, count, self.acks)
 
     def must(self, payload):
         """Asks for what a server may refuse."""
