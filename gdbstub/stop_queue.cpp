@@ -9,7 +9,17 @@ void StopQueue::add(StopEvent event) { waiting_.push_back(std::move(event)); }
 
 std::optional<StopEvent> StopQueue::to_notify() { return unacknowledged_ ? std::nullopt : next(); }
 
-std::optional<StopEvent> StopQueue::acknowledged() { return next(); }
+std::optional<StopEvent> StopQueue::first_alone() {
+  clear_told();
+  alone_ = !waiting_.empty();
+  return next();
+}
+
+std::optional<StopEvent> StopQueue::acknowledged() {
+  if (!alone_) return next();
+  clear_told();
+  return std::nullopt;
+}
 
 bool StopQueue::holds(ThreadId thread) const {
   return told_ == thread || std::ranges::find(waiting_, thread, &StopEvent::thread) != waiting_.end();
@@ -21,8 +31,14 @@ void StopQueue::drop() {
 }
 
 void StopQueue::clear() {
-  drop();
+  waiting_.clear();
+  clear_told();
+}
+
+void StopQueue::clear_told() {
   unacknowledged_ = false;
+  alone_ = false;
+  told_.reset();
 }
 
 std::optional<StopEvent> StopQueue::next() {

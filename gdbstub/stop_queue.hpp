@@ -14,7 +14,10 @@ class StopQueue {
   void add(StopEvent event);
   /// What to tell gdb unasked; none while it has not acknowledged all that was told.
   std::optional<StopEvent> to_notify();
-  /// gdb has the one told last: what it shall hear next.
+  /// What to answer to `?`: the first stop of a sequence of one. The others are told by notifications behind it:
+  /// gdb 13.1 fails an assertion of its own (remote_target::wait) when it connects and is told of two stopped threads.
+  std::optional<StopEvent> first_alone();
+  /// gdb has the one told last: what it shall hear next; none when the sequence ends.
   std::optional<StopEvent> acknowledged();
   /// gdb does not know yet that `thread` is stopped: when it lets all threads run, it does not mean this one.
   bool holds(ThreadId thread) const;
@@ -24,10 +27,12 @@ class StopQueue {
   void clear();
 
  private:
+  void clear_told();
   std::optional<StopEvent> next();
 
   std::deque<StopEvent> waiting_;
   bool unacknowledged_ = false;
+  bool alone_ = false;            ///< the sequence ends with what is not acknowledged
   std::optional<ThreadId> told_;  ///< of what is not acknowledged
 };
 

@@ -82,7 +82,7 @@ Reply kill_process(Conversation&, std::string_view args);
 // non_stop.cpp
 Reply enter_non_stop(Conversation&, std::string_view args);
 Reply leave_non_stop(Conversation&, std::string_view args);
-Reply stops_of_threads(Conversation&, std::string_view args);
+Reply stops_of_threads(Conversation&);
 Reply next_stop(Conversation&, std::string_view args);
 // breakpoints.cpp
 Reply insert_breakpoint(Conversation&, std::string_view args);

@@ -15,6 +15,8 @@ Reply set_mode(Conversation& c, bool non_stop) {
   return "OK";
 }
 
+Reply told(const Conversation& c, const std::optional<StopEvent>& event) { return event ? c.stop_text(*event) : "OK"; }
+
 }  // namespace
 
 Reply enter_non_stop(Conversation& c, std::string_view) { return set_mode(c, true); }
@@ -22,7 +24,7 @@ Reply enter_non_stop(Conversation& c, std::string_view) { return set_mode(c, tru
 Reply leave_non_stop(Conversation& c, std::string_view) { return set_mode(c, false); }
 
 // `?`: all that are stopped, from the start, whatever of it gdb was told before.
-Reply stops_of_threads(Conversation& c, std::string_view args) {
+Reply stops_of_threads(Conversation& c) {
   c.stops.clear();
   if (ends_guest(c.last_stop)) {
     c.stops.add(c.last_stop);
@@ -31,13 +33,12 @@ Reply stops_of_threads(Conversation& c, std::string_view args) {
       if (!c.target.thread_running(thread)) c.stops.add(c.target.stop_of(thread));
     }
   }
-  return next_stop(c, args);
+  return told(c, c.stops.first_alone());
 }
 
 Reply next_stop(Conversation& c, std::string_view) {
   if (!c.target.offers_non_stop()) return "";
-  const auto event = c.stops.acknowledged();
-  return event ? c.stop_text(*event) : "OK";
+  return told(c, c.stops.acknowledged());
 }
 
 }  // namespace gdb::handlers

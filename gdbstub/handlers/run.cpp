@@ -126,8 +126,8 @@ Reply check_process(std::string_view args) {
 
 }  // namespace
 
-Reply stop_reason(Conversation& c, std::string_view args) {
-  if (c.non_stop) return stops_of_threads(c, args);
+Reply stop_reason(Conversation& c, std::string_view) {
+  if (c.non_stop) return stops_of_threads(c);
   return c.report_stop();
 }
 

@@ -75,12 +75,13 @@ TEST_CASE("non-stop mode is offered when the target has it") {
   play("→ QNonStop:1\n ←\n → vStopped\n ←");
 }
 
-TEST_CASE("non-stop: ? tells of all stopped threads, one a vStopped") {
+TEST_CASE("non-stop: ? tells of one stopped thread, notifications behind it of the others") {
   play_non_stop(R"(
     → ?
     ← T00thread:1;
     → vStopped
-    ← T00thread:2;
+    ← OK
+    ←% Stop:T00thread:2;
     → vStopped
     ← OK
     → vStopped
@@ -170,11 +171,14 @@ TEST_CASE("non-stop: ? abandons an unfinished sequence") {
     * stop 2
     → ?
     ← T00thread:1;
+    → vCont;c
+    ← OK
     → vStopped
-    ← T00thread:2;
+    ← OK
+    ←% Stop:T00thread:2;
     → vStopped
     ← OK)",
-                expecting({"resume c"}));
+                expecting({"resume c", "resume t:2 t:1 c"}));
 }
 
 TEST_CASE("non-stop: vCtrlC and 0x03 stop each thread") {
