@@ -1,5 +1,6 @@
-// A whole conversation on the fake target. The first byte chooses shape, line and first stop. Then lines: `!` lets the
-// target stop, `@` lets it speak, `=` sends the rest as it is; any other line is sent as a packet. Links: gdbstub.
+// A whole conversation on the fake target. The first byte chooses shape, line, first stop and non-stop mode. Then
+// lines: `!` lets the target stop, `@` lets it speak, `=` sends the rest as it is; any other line is sent as a packet.
+// Links: gdbstub.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -26,6 +27,7 @@ std::string packet(std::string_view payload) {
 void stop(gdb::test::FakeTarget& target, std::string_view line) {
   gdb::StopEvent event;
   event.thread = line.size() % 3;
+  if (target.non_stop && !target.thread_running(event.thread)) return;  // it can't stop twice
   if (!line.empty()) event.reason = static_cast<gdb::StopReason>(static_cast<unsigned char>(line[0]) % 8);
   event.console = std::string(line);
   target.stop(event);
@@ -39,6 +41,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   target.linear.resize(kMemory);
   target.physical.resize(kMemory);
   target.stops_when_attached = (data[0] & 2) == 0;
+  target.has_non_stop = (data[0] & 8) != 0;
+  target.stops_when_told = (data[0] & 16) == 0;
+  target.names = {{1, "<CPU>"}};
+  target.processors = {{2, 1}};
   target.readonly = {gdb::x86::Register::kCr0};
   target.unreadable = {gdb::x86::Register::kSt3};
   std::size_t sent = 0;
