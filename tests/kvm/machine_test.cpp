@@ -25,7 +25,7 @@ TEST_CASE("port 0xf4 ends the machine with the guest's code, behind the instruct
 TEST_CASE("a device's request outranks the step that ends with the same instruction", "[machine]") {
   Guest guest({0xe6, 0xf4, 0xf4});
   RunOrder step;
-  step.debug.step = true;
+  step.leg.debug.step = true;
   REQUIRE(request_of(guest.run(step)).kind == MachineRequest::Kind::kExit);
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("registers written are what the guest runs with, x87 and SSE survive",
   guest.machine.vcpu(0).call([&](kvm::Vcpu& vcpu) { vcpu.set_extended_state(extended); });
   REQUIRE(guest.machine.vcpu(0).call([](kvm::Vcpu& vcpu) { return vcpu.extended_state(); }) == extended);
   RunOrder order;
-  order.state = guest.machine.initial_state(0);
-  order.state->gpr[kRax] = 0x30;
+  order.leg.state = guest.machine.initial_state(0);
+  order.leg.state->gpr[kRax] = 0x30;
   REQUIRE(request_of(guest.run(order)).exit_code == 0x61);
 }

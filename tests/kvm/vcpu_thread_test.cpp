@@ -83,7 +83,7 @@ TEST_CASE("what a task on the vCPU thread throws reaches the caller", "[vcpu_thr
 TEST_CASE("a step executes one instruction, port reads included", "[vcpu_thread]") {
   Guest guest(kPoll);
   RunOrder step;
-  step.debug.step = true;
+  step.leg.debug.step = true;
   for (const std::uint64_t rip : {0x1002, 0x1004, 0x1006, 0x1000, 0x1002}) {
     const StopReport report = guest.run(step);
     REQUIRE(std::holds_alternative<DebugTrap>(report.cause));

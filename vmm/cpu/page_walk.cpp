@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 
 namespace vmm {
 namespace {
@@ -130,6 +131,45 @@ std::expected<PageWalkResult, PageFault> walk(const CpuState& state, const Guest
   return result;  // not reached: the last level maps
 }
 
+namespace {
+
+/// A large page's entry, or one of a page table, leads to no further table.
+void add_tables(const GuestMemory& memory, const PagingMode& mode, std::size_t level, std::uint64_t table,
+                std::set<std::uint64_t>& found) {
+  constexpr std::uint64_t kTable = 4096;
+  // What a recursive mapping leads back to is there already.
+  if (!memory.contains(table & ~(kTable - 1), kTable) || !found.insert(table & ~(kTable - 1)).second) return;
+  if (level + 1 == mode.levels.size()) return;
+  const std::size_t entries = std::size_t{1} << mode.levels[level].index_bits;
+  for (std::size_t i = 0; i < entries; ++i) {
+    const auto entry = load_entry(memory, table + i * mode.entry_size, mode.entry_size);
+    if (!entry || (*entry & kPresent) == 0) continue;
+    if (mode.levels[level].may_map && (*entry & kLargePage) != 0) continue;
+    add_tables(memory, mode, level + 1, *entry & kAddressMask, found);
+  }
+}
+
+}  // namespace
+
+std::vector<std::uint64_t> table_pages(const CpuState& state, const GuestMemory& memory) {
+  if ((state.cr0 & kCr0Pg) == 0) return {};
+  const PagingMode mode = paging_mode(state);
+  std::set<std::uint64_t> found;
+  add_tables(memory, mode, 0, state.cr3 & mode.root_mask, found);
+  return {found.begin(), found.end()};
+}
+
+std::vector<LinearPiece> linear_pieces(const CpuState& state, const GuestMemory& memory, std::uint64_t address,
+                                       std::size_t size) {
+  std::vector<LinearPiece> pieces;
+  for_pages(state, memory, address, size, [&](std::uint64_t physical, std::size_t, std::size_t count) {
+    if (!memory.contains(physical, count)) return std::size_t{0};
+    pieces.push_back({physical, count});
+    return count;
+  });
+  return pieces;
+}
+
 std::size_t read_linear(const CpuState& state, const GuestMemory& memory, std::uint64_t address,
                         std::span<std::byte> out) {
   return for_pages(state, memory, address, out.size(),
@@ -143,6 +183,25 @@ std::size_t write_linear(const CpuState& state, GuestMemory& memory, std::uint64
   return for_pages(state, memory, address, data.size(),
                    [&](std::uint64_t physical, std::size_t done, std::size_t count) {
                      return memory.write(physical, data.subspan(done, count));
+                   });
+}
+
+std::size_t read_linear(const CpuState& state, const GuestMemory& memory, const PlantedBytes& planted,
+                        std::uint64_t address, std::span<std::byte> out) {
+  return for_pages(state, memory, address, out.size(),
+                   [&](std::uint64_t physical, std::size_t done, std::size_t count) {
+                     const auto part = out.subspan(done, count);
+                     const std::size_t read = memory.read(physical, part);
+                     planted.hide(physical, part.first(read));
+                     return read;
+                   });
+}
+
+std::size_t write_linear(const CpuState& state, const GuestMemory& memory, PlantedBytes& planted, std::uint64_t address,
+                         std::span<const std::byte> data) {
+  return for_pages(state, memory, address, data.size(),
+                   [&](std::uint64_t physical, std::size_t done, std::size_t count) {
+                     return planted.write_under(physical, data.subspan(done, count));
                    });
 }
 

@@ -10,9 +10,11 @@
 #include <expected>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "vmm/cpu/cpu_state.hpp"
 #include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/planted_bytes.hpp"
 
 namespace vmm {
 
@@ -36,11 +38,29 @@ std::string describe(const PageFault& fault);
 /// Outside long mode (EFER.LMA clear) only the low 32 bits of `linear` count.
 std::expected<PageWalkResult, PageFault> walk(const CpuState& state, const GuestMemory& memory, std::uint64_t linear);
 
+/// The guest-physical addresses of all paging structures in use, each 4 KiB; none when paging is off.
+std::vector<std::uint64_t> table_pages(const CpuState& state, const GuestMemory& memory);
+
+/// A part of a linear range that lies in one page of memory.
+struct LinearPiece {
+  std::uint64_t physical;
+  std::uint64_t size;
+  bool operator==(const LinearPiece&) const = default;
+};
+/// Where a linear range lies, up to the first page that is not mapped or not memory.
+std::vector<LinearPiece> linear_pieces(const CpuState& state, const GuestMemory& memory, std::uint64_t address,
+                                       std::size_t size);
+
 /// Copy to or from linear addresses, across pages, up to the first one that is not mapped or not memory. Return the
 /// bytes done.
 std::size_t read_linear(const CpuState& state, const GuestMemory& memory, std::uint64_t address,
                         std::span<std::byte> out);
 std::size_t write_linear(const CpuState& state, GuestMemory& memory, std::uint64_t address,
+                         std::span<const std::byte> data);
+/// The same as the guest has it, while bytes of ours are planted in it.
+std::size_t read_linear(const CpuState& state, const GuestMemory& memory, const PlantedBytes& planted,
+                        std::uint64_t address, std::span<std::byte> out);
+std::size_t write_linear(const CpuState& state, const GuestMemory& memory, PlantedBytes& planted, std::uint64_t address,
                          std::span<const std::byte> data);
 
 }  // namespace vmm

@@ -9,20 +9,19 @@
 
 namespace vmm {
 
-StoppedCpu::StoppedCpu(Machine& machine, unsigned vcpu, const CpuState& state, const gdb::x86::Layout& layout,
-                       Print print)
-    : machine_(machine), vcpu_(vcpu), state_(state), layout_(layout), print_(std::move(print)) {}
+StoppedCpu::StoppedCpu(Machine& machine, kvm::Vcpu& vcpu, const CpuState& state, const gdb::x86::Layout& layout,
+                       const Print& print)
+    : machine_(machine), vcpu_(vcpu), state_(state), layout_(layout), print_(print) {}
 
 std::optional<std::uint64_t> StoppedCpu::register_value(unsigned number) {
   const auto reg = layout_.from_number(number);
   if (!reg) return std::nullopt;
   if (!is_extended(*reg)) return get_register(state_, *reg).number();
-  const ExtendedState extended = machine_.vcpu(vcpu_).call([](kvm::Vcpu& v) { return v.extended_state(); });
-  return get_register(extended, *reg).number();
+  return get_register(vcpu_.extended_state(), *reg).number();
 }
 
 bool StoppedCpu::read(std::uint64_t address, std::span<std::byte> out) {
-  return read_linear(state_, machine_.memory(), address, out) == out.size();
+  return read_linear(state_, machine_.memory(), machine_.planted(), address, out) == out.size();
 }
 
 HitVerdict run_actions(const gdb::BreakpointActions& actions, gdb::AgentMachine& cpu) {

@@ -19,22 +19,23 @@ struct HitVerdict {
   std::string why{};   ///< a line for the user, when an expression failed
 };
 
-/// A parked vCPU as agent expressions see it. Thread: I/O.
+/// A stopped vCPU as agent expressions see it. Thread: the vCPU's.
 class StoppedCpu : public gdb::AgentMachine {
  public:
-  using Print = std::function<void(std::string_view)>;
-  StoppedCpu(Machine& machine, unsigned vcpu, const CpuState& state, const gdb::x86::Layout& layout, Print print);
+  using Print = std::function<void(std::string)>;
+  StoppedCpu(Machine& machine, kvm::Vcpu& vcpu, const CpuState& state, const gdb::x86::Layout& layout,
+             const Print& print);
 
   std::optional<std::uint64_t> register_value(unsigned number) override;
   bool read(std::uint64_t address, std::span<std::byte> out) override;
-  void print(std::string_view text) override { print_(text); }
+  void print(std::string_view text) override { print_(std::string(text)); }
 
  private:
   Machine& machine_;
-  unsigned vcpu_;
+  kvm::Vcpu& vcpu_;
   const CpuState& state_;
   const gdb::x86::Layout& layout_;
-  Print print_;
+  const Print& print_;
 };
 
 /// Stops when any condition holds and there are no commands; commands are run, and the guest goes on. An expression

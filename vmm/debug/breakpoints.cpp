@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <utility>
 
 #include "vmm/base/errors.hpp"
 #include "vmm/cpu/page_walk.hpp"
+#include "vmm/debug/interrupt_frame.hpp"
+#include "vmm/debug/watch_plan.hpp"
 
 namespace vmm {
 
@@ -16,28 +16,20 @@ namespace {
 
 constexpr std::byte kInt3{0xcc};
 constexpr std::byte kIcebp{0xf1};
+constexpr std::uint64_t kPageMask = ~std::uint64_t{0xfff};
 
 using gdb::BreakpointType;
 using kvm::TrapEffect;
 using Mechanism = Breakpoint::Mechanism;
+using Place = Breakpoint::Place;
 
-bool is_watch(const gdb::BreakpointSpec& spec) { return spec.type >= BreakpointType::kWriteWatch; }
-
-/// The debug registers that cover a watched object: naturally aligned pieces of 1, 2, 4 or 8 bytes (SDM 3B 18.2.5).
-std::vector<kvm::DebugRegister> pieces_of(const gdb::BreakpointSpec& spec) {
-  // The CPU has no read-only watch: kAccess serves, and reports writes as well.
-  const auto kind =
-      spec.type == BreakpointType::kWriteWatch ? kvm::DebugRegister::Kind::kWrite : kvm::DebugRegister::Kind::kAccess;
-  std::vector<kvm::DebugRegister> pieces;
-  std::uint64_t address = spec.address;
-  for (std::uint64_t left = std::min<std::uint64_t>(spec.kind, 64); left > 0;) {
-    const std::uint64_t aligned = address == 0 ? 8 : std::uint64_t{1} << std::min(std::countr_zero(address), 3);
-    const std::uint64_t size = std::min(aligned, std::bit_floor(std::min<std::uint64_t>(left, 8)));
-    pieces.push_back({.kind = kind, .length = static_cast<std::uint8_t>(size), .address = address});
-    address += size;
-    left -= size;
-  }
-  return pieces;
+bool give_register(Plan& plan, std::size_t row) {
+  const auto free = std::ranges::find_if(plan.registers, [](const auto& slot) { return !slot; });
+  if (free == plan.registers.end()) return false;
+  *free = kvm::DebugRegister{.address = plan.rows[row].spec.address};
+  plan.owners.at(static_cast<std::size_t>(free - plan.registers.begin())) = {row};
+  plan.rows[row].mechanism = Mechanism::kDebugRegister;
+  return true;
 }
 
 }  // namespace
@@ -45,76 +37,82 @@ std::vector<kvm::DebugRegister> pieces_of(const gdb::BreakpointSpec& spec) {
 Breakpoints::Breakpoints(HostAbilitiesFuture host, std::vector<LinkHint> hints)
     : host_(std::move(host)), hints_(std::move(hints)) {}
 
-std::size_t Breakpoints::registers_needed() const {
-  std::size_t needed = 0;
-  for (const Breakpoint& row : rows_) {
-    if (row.spec.type == BreakpointType::kHardware) needed += 1;
-    if (is_watch(row.spec)) needed += pieces_of(row.spec).size();
-  }
-  return needed;
+void Breakpoints::use(GuestMemory& memory, PlantedBytes& planted) {
+  memory_ = &memory;
+  planted_ = &planted;
+  overwritten_.clear();
+  plan_ = std::make_shared<Plan>();
 }
 
 gdb::Result<void> Breakpoints::insert(const gdb::BreakpointSpec& spec, gdb::BreakpointActions actions) {
-  VMM_CHECK(!armed_);
-  const auto present = std::ranges::find(rows_, spec, &Breakpoint::spec);
+  auto shared = std::make_shared<const gdb::BreakpointActions>(std::move(actions));
+  const auto present = std::ranges::find(rows_, spec, &Row::spec);
   if (present != rows_.end()) {
-    present->actions = std::move(actions);
+    present->actions = std::move(shared);
     return {};
   }
-  std::size_t registers = 0;
   if (spec.type == BreakpointType::kHardware) {
     if (!host().execute_registers) {
       return gdb::fail("this host's KVM does not fire execute debug registers: use `break` instead of `hbreak`");
     }
-    registers = 1;
-  } else if (is_watch(spec)) {
-    if (!host().data_registers) return gdb::fail("this host's KVM never fires data watchpoints (see `gdbvm host`)");
-    if (spec.kind == 0 || spec.kind > 32) {
-      return gdb::fail(
-          fmt::format("a watchpoint of {} bytes does not fit in debug registers (32 bytes at most)", spec.kind));
+    const auto taken =
+        std::ranges::count_if(rows_, [](const Row& row) { return row.spec.type == BreakpointType::kHardware; });
+    if (static_cast<std::size_t>(taken) >= Plan::kRegisters) {
+      return gdb::fail(fmt::format("the CPU has only {} debug registers, and {} `hbreak`s hold them: use `break`",
+                                   Plan::kRegisters, taken));
     }
-    registers = pieces_of(spec).size();
   }
-  if (registers > 0 && registers_needed() + registers > kRegisters) {
-    return gdb::fail(fmt::format("only {} debug registers exist: {} are taken and {} more would be needed", kRegisters,
-                                 registers_needed(), registers));
-  }
-  rows_.push_back({.spec = spec, .actions = std::move(actions)});
+  if (is_watch(spec) && spec.kind == 0) return gdb::fail("a watchpoint of no bytes watches nothing");
+  rows_.push_back({.spec = spec, .actions = std::move(shared)});
   return {};
 }
 
 void Breakpoints::remove(const gdb::BreakpointSpec& spec) {
-  VMM_CHECK(!armed_);
-  std::erase_if(rows_, [&](const Breakpoint& row) { return row.spec == spec; });
+  std::erase_if(rows_, [&](const Row& row) { return row.spec == spec; });
+}
+
+bool Breakpoints::contains(const gdb::BreakpointSpec& spec) const {
+  return std::ranges::find(rows_, spec, &Row::spec) != rows_.end();
 }
 
 void Breakpoints::clear() {
-  VMM_CHECK(!armed_);
   rows_.clear();
   counts_.clear();
+  catchpoints.clear();
+  cr3_filter.reset();
 }
 
-std::optional<Breakpoints::Place> Breakpoints::place_of(std::uint64_t linear,
-                                                        std::span<const CpuState* const> states) const {
+std::shared_ptr<Breakpoint::Counts> Breakpoints::counts_of(const gdb::BreakpointSpec& spec) {
+  auto& counts = counts_[{spec.type, spec.address}];
+  if (counts == nullptr) counts = std::make_shared<Breakpoint::Counts>();
+  return counts;
+}
+
+/// All pages that the address means to the vCPUs; or else the one that the image promises.
+std::vector<Place> Breakpoints::places_of(std::uint64_t linear, States states) const {
   const auto hint = std::ranges::find_if(hints_, [&](const LinkHint& row) {
     return linear >= row.link && linear - row.link < row.size &&
            memory_->contains(row.physical + (linear - row.link), 1);
   });
   const bool moves = hint != hints_.end() && hint->link != hint->physical;
-  for (const CpuState* state : states) {
-    const bool paged = (state->cr0 & kCr0Pg) != 0;
+  const bool lower_half = (linear >> 63) == 0;
+  std::vector<Place> places;
+  for (const CpuState* present : states) {
+    CpuState state = *present;
+    const bool paged = (state.cr0 & kCr0Pg) != 0;
+    if (paged && cr3_filter && lower_half) state.cr3 = *cr3_filter;
     // The walker wraps like a CPU outside long mode; such an address is one of a mode still to come.
-    if (linear > 0xffffffff && (state->efer & kEferLma) == 0) continue;
-    const auto found = walk(*state, *memory_, linear);
+    if (linear > 0xffffffff && (state.efer & kEferLma) == 0) continue;
+    const auto found = walk(state, *memory_, linear);
     if (!found || !memory_->contains(found->physical, 1)) continue;
     // Early code runs unpaged or identity-mapped; a symbol's address means what the image says, not the byte found
     // there.
     if (moves && found->physical == linear) continue;
-    return Place{.physical = found->physical, .user = paged && found->user, .promised = false, .paged = paged};
+    const Place place{.physical = found->physical, .user = paged && found->user, .promised = false, .paged = paged};
+    if (std::ranges::find(places, place.physical, &Place::physical) == places.end()) places.push_back(place);
   }
-  if (!moves) return std::nullopt;
-  const bool lower_half = (linear >> 63) == 0;
-  return Place{.physical = hint->physical + (linear - hint->link), .user = lower_half, .promised = true, .paged = true};
+  if (!places.empty() || !moves) return places;
+  return {{.physical = hint->physical + (linear - hint->link), .user = lower_half, .promised = true, .paged = true}};
 }
 
 std::optional<std::byte> Breakpoints::trap_for(const Place& place) const {
@@ -135,126 +133,164 @@ bool Breakpoints::behind_stack_load(const Place& place) const {
   return mov_ss || before[1] == std::byte{0x17};  // pop ss
 }
 
-bool Breakpoints::give_register(Breakpoint& row, kvm::DebugRegister wanted) {
-  for (std::size_t i = 0; i < kRegisters; ++i) {
-    if (registers_[i]) continue;
-    registers_[i] = wanted;
-    owner_[i] = &row;
-    row.mechanism = Mechanism::kDebugRegister;
-    return true;
-  }
-  return false;
-}
-
-void Breakpoints::plant(Breakpoint& row, const Place& place, std::byte trap) {
+void Breakpoints::place_in_memory(Plan& plan, Breakpoint& row) {
+  if (row.places.empty()) return;
+  const auto trap = trap_for(row.places.front());
+  if (!trap) return;
   row.mechanism = Mechanism::kMemory;
-  row.physical = place.physical;
-  row.promised = place.promised;
-  row.trap = trap;
-  memory_->read(place.physical, std::span(&row.original, 1));
-  memory_->write(place.physical, std::span(&trap, 1));
-  if (place.user && host().int3_user == TrapEffect::kNone) user_traps_ = true;
+  row.trap = *trap;
+  const bool user = std::ranges::any_of(row.places, &Place::user);
+  plan.user_traps = plan.user_traps || (user && host().int3_user == TrapEffect::kNone);
 }
 
-void Breakpoints::arm(std::span<const CpuState* const> states) {
-  VMM_CHECK(!armed_);
-  armed_ = true;
-  registers_ = {};
-  owner_ = {};
-  user_traps_ = false;
-  struct Candidate {
-    Breakpoint* row;
-    std::optional<Place> place;
-  };
-  std::vector<Candidate> software;
-  for (Breakpoint& row : rows_) {
-    row.mechanism = Mechanism::kWaiting;
-    if (is_watch(row.spec)) {
-      for (const kvm::DebugRegister& piece : pieces_of(row.spec)) give_register(row, piece);
-    } else if (row.spec.type == BreakpointType::kHardware) {
-      give_register(row, {.address = row.spec.address});
-    } else {
-      software.push_back({&row, place_of(row.spec.address, states)});
-    }
+/// The software breakpoints and the handlers of caught exceptions.
+void Breakpoints::plan_execution(Plan& plan, States states) {
+  std::vector<std::size_t> software;
+  for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+    Breakpoint& row = plan.rows[i];
+    if (row.spec.type != BreakpointType::kSoftware) continue;
+    row.places = places_of(row.spec.address, states);
+    software.push_back(i);
   }
+  const auto user = [&](std::size_t i) { return std::ranges::any_of(plan.rows[i].places, &Place::user); };
   // In user mode such a host shows a trap only at the guest's own handler, which takes a register to watch.
-  const bool hook_wanted =
-      host().int3_user == TrapEffect::kNone &&
-      std::ranges::any_of(software, [](const Candidate& row) { return row.place && row.place->user; });
-  const std::size_t most = kRegisters - (hook_wanted ? 1 : 0);
+  const bool hook_wanted = host().int3_user == TrapEffect::kNone && std::ranges::any_of(software, user);
   // Registers go first to what has no place in memory at all, then to what has only a promised one.
-  const auto urgency = [](const Candidate& candidate) {
-    return !candidate.place ? 0 : candidate.place->promised ? 1 : 2;
-  };
-  std::ranges::stable_sort(software, {}, urgency);
-  for (const auto& [row, place] : software) {
-    const bool register_fires = host().execute_registers && (!place || !place->user || host().execute_registers_user);
-    const auto taken = std::ranges::count_if(registers_, [](const auto& slot) { return slot.has_value(); });
-    const bool register_free = taken < static_cast<std::ptrdiff_t>(most);
-    if (place && behind_stack_load(*place) && trap_for(*place) == kInt3) {
-      plant(*row, *place, kInt3);
+  std::ranges::stable_sort(software, {}, [&](std::size_t i) {
+    const auto& places = plan.rows[i].places;
+    return places.empty() ? 0 : places.front().promised ? 1 : 2;
+  });
+  for (const std::size_t i : software) {
+    Breakpoint& row = plan.rows[i];
+    if (!row.places.empty() && behind_stack_load(row.places.front()) && trap_for(row.places.front()) == kInt3) {
+      place_in_memory(plan, row);
       continue;
     }
-    if (register_fires && register_free && give_register(*row, {.address = row->spec.address})) continue;
-    if (!place) continue;
-    if (const auto trap = trap_for(*place)) plant(*row, *place, *trap);
+    const bool register_fires = host().execute_registers && (!user(i) || host().execute_registers_user);
+    const auto taken = std::ranges::count_if(plan.registers, [](const auto& slot) { return slot.has_value(); });
+    const bool register_free = taken + (hook_wanted ? 1 : 0) < static_cast<std::ptrdiff_t>(Plan::kRegisters);
+    if (register_fires && register_free && give_register(plan, i)) continue;
+    place_in_memory(plan, row);
   }
-  last_armed_ = rows_;
 }
 
-void Breakpoints::disarm() {
+void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
+  using Kind = Catchpoint::Kind;
+  using Space = WatchedAccess::Space;
+  plan.catchpoints = catchpoints.rows();
+  for (const auto& catchpoint : plan.catchpoints) {
+    const auto range = [&](Space space) {
+      plan.ranges.push_back({.id = Plan::kCatchIds + catchpoint->number,
+                             .space = space,
+                             .first = catchpoint->value,
+                             .reads = true,
+                             .writes = true});
+    };
+    if (catchpoint->kind == Kind::kPort) range(Space::kPort);
+    if (catchpoint->kind == Kind::kMmio) range(Space::kMmio);
+    if (catchpoint->kind == Kind::kMsr) range(Space::kMsr);
+    if (catchpoint->kind == Kind::kCr3 || catchpoint->kind == Kind::kHypercall) plan.trace = true;
+    if (catchpoint->kind != Kind::kException) continue;
+    std::set<std::uint64_t> handlers;
+    for (const CpuState* state : states) {
+      const auto handler = handler_of(*state, *memory_, static_cast<unsigned>(catchpoint->value));
+      if (handler) handlers.insert(*handler);
+    }
+    // Without a handler it waits, like a breakpoint that is not mapped.
+    if (handlers.empty()) handlers.insert(~std::uint64_t{0});
+    for (const std::uint64_t handler : handlers) {
+      Breakpoint row;
+      row.spec.address = handler;
+      row.catchpoint = catchpoint;
+      plan.rows.push_back(std::move(row));
+    }
+  }
+}
+
+/// Pages where the guest is still to put the code, or has overwritten a trap before: its writes go under the traps.
+void Breakpoints::protect_unstable(Plan& plan, States states) const {
+  if (!host().protect_writes) return;
+  std::set<std::uint64_t> pages;
+  for (const Breakpoint& row : plan.rows) {
+    if (row.mechanism != Mechanism::kMemory) continue;
+    for (const Place& place : row.places) {
+      const std::uint64_t page = place.physical & kPageMask;
+      if (place.promised || overwritten_.contains(page)) pages.insert(page);
+    }
+  }
+  if (pages.empty()) return;
+  const std::vector<HeldPage> held = pages_of_the_cpu({host(), *memory_, states});
+  for (const std::uint64_t page : pages) {
+    const bool present = std::ranges::find(plan.pages, page, &kvm::ProtectedPage::physical) != plan.pages.end();
+    const bool taken = std::ranges::find(held, page, &HeldPage::physical) != held.end();
+    if (!present && !taken) plan.pages.push_back({.physical = page, .traps = kvm::ProtectedPage::Traps::kWrites});
+  }
+}
+
+std::shared_ptr<const Plan> Breakpoints::plan(States states) {
+  VMM_CHECK(!armed_);
+  auto plan = std::make_shared<Plan>();
+  plan->cr3_filter = cr3_filter;
+  for (const Row& wish : rows_) {
+    Breakpoint row;
+    row.spec = wish.spec;
+    row.actions = wish.actions;
+    row.counts = counts_of(wish.spec);
+    plan->rows.push_back(std::move(row));
+  }
+  plan_catchpoints(*plan, states);
+  for (std::size_t i = 0; i < plan->rows.size(); ++i) {
+    if (plan->rows[i].spec.type == BreakpointType::kHardware) give_register(*plan, i);
+  }
+  plan_watchpoints(*plan, {host(), *memory_, states});
+  plan_execution(*plan, states);
+  if (plan->trace) {
+    for (Breakpoint& row : plan->rows) {
+      if (is_watch(row.spec) || row.mechanism == Mechanism::kWaiting) continue;
+      row.mechanism = Mechanism::kCompare;
+      row.why = "as every instruction is looked at";
+    }
+  }
+  protect_unstable(*plan, states);
+  plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);
+  plan_ = std::move(plan);
+  return plan_;
+}
+
+void Breakpoints::plant() {
+  VMM_CHECK(!armed_);
+  armed_ = true;
+  for (const Breakpoint& row : plan_->rows) {
+    if (row.mechanism != Mechanism::kMemory) continue;
+    for (const Place& place : row.places) planted_->plant(place.physical, row.trap);
+  }
+}
+
+void Breakpoints::lift() {
   if (!armed_) return;
+  needs_another_look();  // notes what was overwritten
+  planted_->lift();
   armed_ = false;
-  // Last planted first: two breakpoints may share a physical byte.
-  for (auto row = rows_.rbegin(); row != rows_.rend(); ++row) {
-    if (row->mechanism != Mechanism::kMemory) continue;
-    // A guest that overwrote the byte meanwhile has put its own there.
-    std::byte present{};
-    memory_->read(row->physical, std::span(&present, 1));
-    if (present == row->trap) memory_->write(row->physical, std::span(&row->original, 1));
+}
+
+bool Breakpoints::follows_handlers() const {
+  return std::ranges::any_of(catchpoints.rows(),
+                             [](const auto& row) { return row->kind == Catchpoint::Kind::kException; });
+}
+
+bool Breakpoints::needs_another_look() {
+  bool wanted = false;
+  for (const Breakpoint& row : plan_->rows) {
+    // What the plan of a stepped guest says of memory is not in memory.
+    wanted = wanted || row.mechanism == Mechanism::kWaiting;
+    if (row.mechanism != Mechanism::kMemory) continue;
+    for (const Place& place : row.places) {
+      const bool lost = armed_ && planted_->lost(place.physical);
+      if (lost) overwritten_.insert(place.physical & kPageMask);
+      wanted = wanted || place.promised || lost;
+    }
   }
-}
-
-bool Breakpoints::any_watch() const {
-  return std::ranges::any_of(rows_, [](const Breakpoint& row) { return is_watch(row.spec); });
-}
-
-std::vector<std::uint64_t> Breakpoints::addresses() const {
-  std::vector<std::uint64_t> found;
-  for (const Breakpoint& row : rows_) {
-    if (!is_watch(row.spec)) found.push_back(row.spec.address);
-  }
-  return found;
-}
-
-bool Breakpoints::any_in_memory() const {
-  return std::ranges::any_of(rows_, [](const Breakpoint& row) { return row.mechanism == Mechanism::kMemory; });
-}
-
-bool Breakpoints::needs_another_look() const {
-  return armed_ && std::ranges::any_of(rows_, [&](const Breakpoint& row) {
-           if (row.mechanism != Mechanism::kMemory) return row.mechanism == Mechanism::kWaiting;
-           std::byte present{};
-           memory_->read(row.physical, std::span(&present, 1));
-           return row.promised || present != row.trap;
-         });
-}
-
-const Breakpoint* Breakpoints::at(std::uint64_t linear) const {
-  const auto found = std::ranges::find_if(
-      rows_, [&](const Breakpoint& row) { return !is_watch(row.spec) && row.spec.address == linear; });
-  return found == rows_.end() ? nullptr : &*found;
-}
-
-const Breakpoint* Breakpoints::planted_at(std::uint64_t physical) const {
-  const auto found = std::ranges::find_if(
-      rows_, [&](const Breakpoint& row) { return row.mechanism == Mechanism::kMemory && row.physical == physical; });
-  return found == rows_.end() ? nullptr : &*found;
-}
-
-const Breakpoint* Breakpoints::watch_of_register(std::size_t index) const {
-  const Breakpoint* owner = owner_.at(index);
-  return owner != nullptr && is_watch(owner->spec) ? owner : nullptr;
+  return (armed_ || plan_->trace) && wanted;
 }
 
 }  // namespace vmm

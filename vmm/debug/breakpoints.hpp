@@ -1,32 +1,27 @@
-/// The user's breakpoints and watchpoints, and how each is armed while the guest runs.
+/// The user's breakpoints and watchpoints, and the choice of how each is armed while the guest runs (Plan).
 ///
-/// Armed only while running: arm() at each resume, disarm() when all vCPUs are parked, so that memory as gdb reads it
-/// never holds a byte of ours. arm() chooses the mechanism anew each time, by what the host can do
-/// (kvm::HostAbilities):
-///   debug register  exact whatever happens to memory, so it serves first what is not mapped yet
-///   memory          int3, or icebp where only that comes back to us; at the physical address the guest's paging gives
-///   or,
-///                   before it is mapped, at the one the image's segments promise
-/// What fits neither waits: needs_another_look() says when arming again may help.
+/// Armed only while a vCPU runs: plan() and plant() at each resume, lift() when all are parked. What fits no mechanism
+/// waits: needs_another_look() says when planning again may help.
 ///
 /// Thread: I/O.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <future>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include "gdbstub/target.hpp"
 #include "vmm/cpu/cpu_state.hpp"
+#include "vmm/debug/catchpoints.hpp"
+#include "vmm/debug/plan.hpp"
 #include "vmm/kvm/probes.hpp"
-#include "vmm/kvm/vcpu.hpp"
-#include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/planted_bytes.hpp"
 
 namespace vmm {
 
@@ -40,90 +35,66 @@ struct LinkHint {
   std::uint64_t physical;
 };
 
-struct Breakpoint {
-  enum class Mechanism : std::uint8_t { kWaiting, kDebugRegister, kMemory };
-  /// How often it was run into. gdb takes breakpoints out at each stop, so these outlive remove().
-  struct Counts {
-    std::uint64_t hits = 0;
-    std::uint64_t passes = 0;  ///< its condition did not hold
-  };
-  gdb::BreakpointSpec spec;
-  gdb::BreakpointActions actions;
-  Mechanism mechanism = Mechanism::kWaiting;
-  // Of kMemory, while armed:
-  std::uint64_t physical = 0;
-  std::byte trap{};
-  std::byte original{};
-  bool promised = false;  ///< placed by a LinkHint, not by the guest's paging
-};
-
 class Breakpoints {
  public:
-  static constexpr std::size_t kRegisters = 4;
-
   Breakpoints(HostAbilitiesFuture host, std::vector<LinkHint> hints);
   /// The machine's memory; anew after each reset, while nothing is armed. The breakpoints stay.
-  void use(GuestMemory& memory) { memory_ = &memory; }
+  void use(GuestMemory& memory, PlantedBytes& planted);
 
-  /// Idempotent; the actions are those of the last one. The error says what this host, or the CPU, lacks.
+  /// Idempotent; the actions are those of the last one. While armed it counts from the next plan() on. The error says
+  /// what this host, or the CPU, lacks.
   gdb::Result<void> insert(const gdb::BreakpointSpec& spec, gdb::BreakpointActions actions = {});
   void remove(const gdb::BreakpointSpec& spec);
+  bool contains(const gdb::BreakpointSpec& spec) const;
+  /// Forgets all: breakpoints, catchpoints, the filter, the counts.
   void clear();
   bool empty() const { return rows_.empty(); }
 
-  /// `states`: the parked vCPUs, whose page tables are asked in turn.
-  void arm(std::span<const CpuState* const> states);
-  void disarm();
+  Catchpoints catchpoints;
+  /// Breakpoints in the lower half of the address space count in this address space only.
+  std::optional<std::uint64_t> cr3_filter;
 
-  /// While armed, what each vCPU's debug registers shall be.
-  const std::array<std::optional<kvm::DebugRegister>, kRegisters>& registers() const { return registers_; }
-  bool any_in_memory() const;
-  bool any_watch() const;
-  /// Of all but watchpoints, linear.
-  std::vector<std::uint64_t> addresses() const;
-  /// While armed: something waits to be mapped, was placed on a promise, or was overwritten by the guest.
-  bool needs_another_look() const;
-  /// A breakpoint that KVM's int3 exit can't see in user mode is planted on a user page.
-  bool user_traps() const { return user_traps_; }
+  /// What to arm. `states`: the parked vCPUs, whose page tables are asked in turn.
+  std::shared_ptr<const Plan> plan(std::span<const CpuState* const> states);
+  /// Lays the traps of the last plan() into memory.
+  void plant();
+  void lift();
 
-  /// A breakpoint (not a watchpoint) at this linear address.
-  const Breakpoint* at(std::uint64_t linear) const;
-  /// What was planted at this physical address, also after disarm().
-  const Breakpoint* planted_at(std::uint64_t physical) const;
-  /// The watchpoint whose debug register is number `index`.
-  const Breakpoint* watch_of_register(std::size_t index) const;
+  /// Of the last plan: something waits to be mapped, was placed on a promise, or was overwritten by the guest.
+  bool needs_another_look();
 
-  /// As armed last. gdb removes all at each stop, so what is inserted now tells a user little.
-  std::span<const Breakpoint> last_armed() const { return last_armed_; }
-  /// Since clear().
-  Breakpoint::Counts& counts(const gdb::BreakpointSpec& spec) { return counts_[{spec.type, spec.address}]; }
+  /// The guest may give caught exceptions other handlers, which only planning anew would notice.
+  bool follows_handlers() const;
+
+  /// As planned last. gdb removes all at each stop, so what is inserted now tells a user little.
+  const Plan& last_plan() const { return *plan_; }
 
  private:
-  struct Place {
-    std::uint64_t physical;
-    bool user;  // or, when promised, in the half of the address space where user mode lives
-    bool promised;
-    bool paged;
+  struct Row {
+    gdb::BreakpointSpec spec;
+    std::shared_ptr<const gdb::BreakpointActions> actions;
   };
-  std::optional<Place> place_of(std::uint64_t linear, std::span<const CpuState* const> states) const;
-  std::optional<std::byte> trap_for(const Place& place) const;
-  bool behind_stack_load(const Place& place) const;
-  bool give_register(Breakpoint& row, kvm::DebugRegister wanted);
-  void plant(Breakpoint& row, const Place& place, std::byte trap);
-  std::size_t registers_needed() const;
+  using States = std::span<const CpuState* const>;
+  std::shared_ptr<Breakpoint::Counts> counts_of(const gdb::BreakpointSpec& spec);
+  std::vector<Breakpoint::Place> places_of(std::uint64_t linear, States states) const;
+  std::optional<std::byte> trap_for(const Breakpoint::Place& place) const;
+  bool behind_stack_load(const Breakpoint::Place& place) const;
+  void place_in_memory(Plan& plan, Breakpoint& row);
+  void plan_execution(Plan& plan, States states);
+  void plan_catchpoints(Plan& plan, States states) const;
+  void protect_unstable(Plan& plan, States states) const;
 
   const kvm::HostAbilities& host() const { return host_.get(); }
 
   GuestMemory* memory_ = nullptr;
+  PlantedBytes* planted_ = nullptr;
   HostAbilitiesFuture host_;
   std::vector<LinkHint> hints_;
-  std::vector<Breakpoint> rows_;
-  std::vector<Breakpoint> last_armed_;
-  std::map<std::pair<gdb::BreakpointType, std::uint64_t>, Breakpoint::Counts> counts_;
-  std::array<std::optional<kvm::DebugRegister>, kRegisters> registers_{};
-  std::array<const Breakpoint*, kRegisters> owner_{};
+  std::vector<Row> rows_;
+  std::map<std::pair<gdb::BreakpointType, std::uint64_t>, std::shared_ptr<Breakpoint::Counts>> counts_;
+  std::set<std::uint64_t> overwritten_;  // pages whose traps the guest has overwritten
+  std::shared_ptr<const Plan> plan_ = std::make_shared<Plan>();
   bool armed_ = false;
-  bool user_traps_ = false;
 };
 
 }  // namespace vmm

@@ -9,7 +9,6 @@
 
 #include "vmm/base/errors.hpp"
 #include "vmm/cpu/page_walk.hpp"
-#include "vmm/debug/breakpoint_actions.hpp"
 #include "vmm/debug/registers.hpp"
 
 namespace vmm {
@@ -44,7 +43,9 @@ Debugger::Debugger(DebuggerHost host, std::vector<LinkHint> hints, const Debugge
 }
 
 void Debugger::build() {
+  const bool non_stop = run_ != nullptr && run_->non_stop();
   run_.reset();
+  context_.reset();
   machine_.reset();
   const std::uint64_t generation = ++generation_;
   machine_ = host_.build([this, generation](StopReport report) {
@@ -52,17 +53,31 @@ void Debugger::build() {
       if (generation == generation_) run_->report(*shared);
     });
   });
-  breakpoints_.use(machine_->memory());
-  run_ = std::make_unique<RunControl>(*machine_, breakpoints_, host_.abilities, static_cast<RunOwner&>(*this));
-  run_->block_interrupts = block_interrupts_;
+  breakpoints_.use(machine_->memory(), machine_->planted());
+  context_.reset(new RunContext{.machine = *machine_,
+                                .abilities = host_.abilities,
+                                .layout = layout_,
+                                .say =
+                                    [this, generation](std::string text) {
+                                      host_.post([this, generation, text = std::move(text)] {
+                                        if (generation == generation_ && listener_ != nullptr) listener_->console(text);
+                                      });
+                                    },
+                                .block_interrupts = block_interrupts_});
+  run_ = std::make_unique<RunControl>(*context_, breakpoints_, static_cast<RunOwner&>(*this));
+  run_->set_non_stop(non_stop);
   extended_.assign(machine_->vcpu_count(), std::nullopt);
   last_event_ = signal_event(Signal::kTrap);
+  last_of_.clear();
+  reset_wanted_ = false;
+  clock_ = 0;
 }
 
 // --- a debugger comes and goes -------------------------------------------------------------------------
 
 void Debugger::attach(gdb::TargetListener& listener) {
   listener_ = &listener;
+  run_->set_non_stop(false);
   run_when_stopped_ = false;
   if (run_->running()) {
     run_->stop(signal_event(Signal::kTrap));
@@ -74,6 +89,8 @@ void Debugger::attach(gdb::TargetListener& listener) {
 void Debugger::leave_running() {
   listener_ = nullptr;
   if (ended_) return;
+  run_->set_non_stop(false);
+  explained_.clear();
   if (run_->running()) {
     run_when_stopped_ = true;
     run_->stop(signal_event(Signal::kNone));
@@ -126,8 +143,10 @@ std::vector<gdb::ThreadId> Debugger::threads() const {
   return ids;
 }
 
+std::string Debugger::thread_name(gdb::ThreadId thread) const { return fmt::format("CPU {}", thread - 1); }
+
 std::string Debugger::thread_info(gdb::ThreadId thread) const {
-  if (run_->running()) return fmt::format("CPU {} running", thread - 1);
+  if (run_->running(thread - 1)) return fmt::format("CPU {} running", thread - 1);
   const CpuState& state = run_->state(thread - 1);
   const auto activity = machine_->vcpu(thread - 1).call([](kvm::Vcpu& vcpu) { return vcpu.activity(); });
   return fmt::format("CPU {} {}, {}, CPL {}", thread - 1, name_of(activity), name_of(mode_of(state)), cpl_of(state));
@@ -195,11 +214,12 @@ gdb::Result<std::size_t> Debugger::read_memory(gdb::ThreadId thread, gdb::Addres
   if (out.empty()) return 0;
   if (space == gdb::AddressSpace::kPhysical) {
     const std::size_t count = machine_->memory().read(address, out);
+    machine_->planted().hide(address, out.first(count));
     if (count > 0) return count;
     return gdb::fail(fmt::format("no memory at guest-physical address {:#x}", address));
   }
   const CpuState& state = run_->state(thread - 1);
-  const std::size_t count = read_linear(state, machine_->memory(), address, out);
+  const std::size_t count = read_linear(state, machine_->memory(), machine_->planted(), address, out);
   if (count > 0) return count;
   const auto found = walk(state, machine_->memory(), address);
   if (!found) return gdb::fail(fmt::format("{:#x} is {}", address, describe(found.error())));
@@ -213,29 +233,33 @@ gdb::Result<void> Debugger::write_memory(gdb::ThreadId thread, gdb::AddressSpace
   if (!readable) return std::unexpected(readable.error());
   if (*readable < data.size()) return gdb::fail(fmt::format("nothing is mapped at {:#x}", address + *readable));
   if (space == gdb::AddressSpace::kPhysical) {
-    machine_->memory().write(address, data);
+    machine_->planted().write_under(address, data);
   } else {
-    write_linear(run_->state(thread - 1), machine_->memory(), address, data);
+    write_linear(run_->state(thread - 1), machine_->memory(), machine_->planted(), address, data);
   }
   return {};
 }
 
 gdb::Result<void> Debugger::insert(const gdb::BreakpointSpec& spec, gdb::BreakpointActions actions) {
-  return breakpoints_.insert(spec, std::move(actions));
+  auto done = breakpoints_.insert(spec, std::move(actions));
+  if (done && run_->running()) run_->rearm();
+  return done;
 }
 
 gdb::Result<void> Debugger::remove(const gdb::BreakpointSpec& spec) {
   breakpoints_.remove(spec);
+  if (run_->running()) run_->rearm();
   return {};
 }
 
 // --- running -------------------------------------------------------------------------------------------------
 
 gdb::Result<void> Debugger::resume(const gdb::ResumePlan& plan) {
+  using Verb = gdb::ResumePlan::Verb;
   if (ended_) return gdb::fail("the VM has ended");
-  if (run_->running()) {
-    const bool only_stops = std::ranges::all_of(
-        plan.actions, [](const auto& action) { return action.verb == gdb::ResumePlan::Verb::kStop; });
+  const bool only_stops =
+      std::ranges::all_of(plan.actions, [](const auto& action) { return action.verb == Verb::kStop; });
+  if (!run_->non_stop() && run_->running()) {
     if (!only_stops) return gdb::fail("the guest is running");
     run_->stop(signal_event(Signal::kNone));
     return {};
@@ -245,18 +269,27 @@ gdb::Result<void> Debugger::resume(const gdb::ResumePlan& plan) {
     const auto action =
         std::ranges::find_if(plan.actions, [&](const auto& row) { return !row.thread || *row.thread == i + 1; });
     if (action == plan.actions.end()) continue;
-    if (action->verb == gdb::ResumePlan::Verb::kContinue) orders[i].verb = RunControl::Verb::kContinue;
-    if (action->verb == gdb::ResumePlan::Verb::kStep) orders[i] = {RunControl::Verb::kStep, action->range};
+    if (action->verb == Verb::kContinue) orders[i].verb = RunControl::Verb::kContinue;
+    if (action->verb == Verb::kStep) orders[i] = {RunControl::Verb::kStep, action->range};
+    if (action->verb == Verb::kStop) run_->stop_one(i, signal_event(Signal::kNone, i));
   }
-  if (std::ranges::all_of(orders, [](const auto& order) { return order.verb == RunControl::Verb::kStay; })) {
+  if (std::ranges::any_of(orders, [](const auto& order) { return order.verb != RunControl::Verb::kStay; })) {
+    if (reset_wanted_) {
+      reset();
+    } else {
+      run(orders);
+    }
+  } else if (!run_->non_stop()) {
     return gdb::fail("no thread would run");
   }
-  run(orders);
   return {};
 }
 
 void Debugger::run(std::span<const RunControl::Order> orders) {
-  std::ranges::fill(extended_, std::nullopt);
+  for (unsigned i = 0; i < orders.size(); ++i) {
+    if (orders[i].verb != RunControl::Verb::kStay) extended_.at(i).reset();
+  }
+  if (!run_->running()) start_clock();
   run_->start(orders);
   if (run_->running() && breakpoints_.needs_another_look()) host_.hurry();
 }
@@ -267,7 +300,26 @@ void Debugger::run_all() {
 }
 
 void Debugger::interrupt() {
-  if (run_->running()) run_->stop(signal_event(Signal::kInterrupt));
+  if (run_->running() && !run_->non_stop()) run_->stop(signal_event(Signal::kInterrupt));
+}
+
+gdb::StopEvent Debugger::stop_of(gdb::ThreadId thread) const {
+  const auto found = last_of_.find(thread - 1);
+  return found != last_of_.end() ? found->second : signal_event(Signal::kNone, thread - 1);
+}
+
+/// The time that the guest stands for its user does not pass for it (KVM API document, 4.29, 4.71), as far as KVM's
+/// clock is the guest's.
+void Debugger::stop_clock() {
+  if (clock_ == 0) clock_ = machine_->vm().clock();
+}
+
+void Debugger::start_clock() {
+  if (clock_ == 0) return;
+  machine_->vm().set_clock(std::exchange(clock_, 0));
+  for (unsigned i = 0; i < machine_->vcpu_count(); ++i) {
+    machine_->vcpu(i).call([](kvm::Vcpu& vcpu) { vcpu.note_paused(); });
+  }
 }
 
 std::chrono::milliseconds Debugger::tick() {
@@ -278,6 +330,11 @@ std::chrono::milliseconds Debugger::tick() {
     run_->rearm();
     return kOften;
   }
+  if (run_->non_stop()) return kSeldom;
+  if (breakpoints_.follows_handlers()) {
+    run_->rearm();
+    return kSeldom;
+  }
   bool asleep = true;
   for (unsigned i = 0; i < machine_->vcpu_count(); ++i) asleep = machine_->vcpu(i).asleep_since_last_look() && asleep;
   if (asleep) run_->check_halted();
@@ -287,8 +344,23 @@ std::chrono::milliseconds Debugger::tick() {
 // --- what a stop leads to ------------------------------------------------------------------------------------
 
 void Debugger::tell(gdb::StopEvent event) {
+  if (!run_->running()) stop_clock();
+  last_of_.insert_or_assign(event.thread - 1, event);
   last_event_ = std::move(event);
   if (listener_ != nullptr) listener_->stopped(last_event_);
+}
+
+/// How each watchpoint is served, said once, and again when it changes.
+void Debugger::planned(const Plan& plan) {
+  for (const Breakpoint& row : plan.rows) {
+    const bool slow = row.mechanism == Breakpoint::Mechanism::kPage || row.mechanism == Breakpoint::Mechanism::kCompare;
+    if (!is_watch(row.spec) || !slow) continue;
+    std::string line = fmt::format("watch {:#x} ({} bytes): by {}\n", row.spec.address, row.spec.kind, describe(row));
+    std::string& said = explained_[{row.spec.type, row.spec.address}];
+    if (said == line) continue;
+    said = std::move(line);
+    if (listener_ != nullptr) listener_->console(said);
+  }
 }
 
 void Debugger::stopped(gdb::StopEvent event) {
@@ -302,6 +374,10 @@ void Debugger::stopped(gdb::StopEvent event) {
 void Debugger::crashed(unsigned vcpu, const Crash& crash) {
   run_when_stopped_ = false;
   const bool triple_fault = crash.signal == Signal::kSegv;
+  const auto* caught = triple_fault ? breakpoints_.last_plan().catchpoint(Catchpoint::Kind::kTripleFault) : nullptr;
+  if (caught != nullptr && listener_ != nullptr) {
+    return tell(signal_event(crash.signal, vcpu, vmm::tell(*caught, run_->state(vcpu)) + crash.text + "\n"));
+  }
   const auto policy = triple_fault ? options_.on_triple_fault : DebuggerOptions::OnTripleFault::kAuto;
   const bool hold = policy == DebuggerOptions::OnTripleFault::kStop ||
                     (policy == DebuggerOptions::OnTripleFault::kAuto && listener_ != nullptr);
@@ -322,14 +398,21 @@ void Debugger::crashed(unsigned vcpu, const Crash& crash) {
   finish(kExitCrash);
 }
 
-void Debugger::requested(MachineRequest request) {
+void Debugger::reset() {
+  spdlog::info("the guest resets the machine");
+  build();
+  if (listener_ != nullptr) listener_->console("the guest reset the machine\n");
+  if (listener_ == nullptr) breakpoints_.clear();
+  run_when_stopped_ = false;
+  run_all();
+}
+
+void Debugger::requested(unsigned vcpu, MachineRequest request) {
   if (request.kind == MachineRequest::Kind::kReset) {
-    spdlog::info("the guest resets the machine");
-    build();
-    if (listener_ != nullptr) listener_->console("the guest reset the machine\n");
-    if (listener_ == nullptr) breakpoints_.clear();
-    run_when_stopped_ = false;
-    return run_all();
+    const auto* caught = breakpoints_.last_plan().catchpoint(Catchpoint::Kind::kReset);
+    if (caught == nullptr || listener_ == nullptr) return reset();
+    reset_wanted_ = true;
+    return tell(signal_event(Signal::kTrap, vcpu, vmm::tell(*caught, run_->state(vcpu))));
   }
   const std::uint8_t code = request.kind == MachineRequest::Kind::kExit ? request.exit_code : 0;
   if (listener_ != nullptr) {
@@ -339,16 +422,6 @@ void Debugger::requested(MachineRequest request) {
     tell(std::move(event));
   }
   finish(code);
-}
-
-HitVerdict Debugger::hit(unsigned vcpu, const Breakpoint& breakpoint) {
-  StoppedCpu cpu(*machine_, vcpu, run_->state(vcpu), layout_, [this](std::string_view text) {
-    if (listener_ != nullptr) listener_->console(text);
-  });
-  HitVerdict verdict = run_actions(breakpoint.actions, cpu);
-  Breakpoint::Counts& counts = breakpoints_.counts(breakpoint.spec);
-  ++(verdict.counts ? counts.hits : counts.passes);
-  return verdict;
 }
 
 void Debugger::halted_for_ever() {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,6 +63,8 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
 
   std::vector<gdb::ThreadId> threads() const override;
   std::string thread_info(gdb::ThreadId thread) const override;
+  std::string thread_name(gdb::ThreadId thread) const override;
+  std::optional<unsigned> core(gdb::ThreadId thread) const override { return thread - 1; }
 
   const gdb::x86::Layout& layout() const override { return layout_; }
   gdb::Result<gdb::x86::Value> read_register(gdb::ThreadId thread, gdb::x86::Register reg) override;
@@ -72,6 +75,10 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
                                  std::span<const std::byte> data) override;
 
   bool running() const override { return run_->running(); }
+  bool thread_running(gdb::ThreadId thread) const override { return run_->running(thread - 1); }
+  bool offers_non_stop() const override { return true; }
+  void set_non_stop(bool on) override { run_->set_non_stop(on); }
+  gdb::StopEvent stop_of(gdb::ThreadId thread) const override;
   gdb::Result<void> resume(const gdb::ResumePlan& plan) override;
   void interrupt() override;
 
@@ -87,14 +94,17 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
 
   void stopped(gdb::StopEvent event) override;
   void crashed(unsigned vcpu, const Crash& crash) override;
-  void requested(MachineRequest request) override;
+  void requested(unsigned vcpu, MachineRequest request) override;
   void halted_for_ever() override;
-  HitVerdict hit(unsigned vcpu, const Breakpoint& breakpoint) override;
+  void planned(const Plan& plan) override;
 
   void build();
+  void reset();
   void run(std::span<const RunControl::Order> orders);
   void run_all();
   void leave_running();
+  void stop_clock();
+  void start_clock();
   void finish(int code);
   void tell(gdb::StopEvent event);
   const ExtendedState& extended(unsigned vcpu);
@@ -105,14 +115,19 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   vmm::Breakpoints breakpoints_;
   Monitor monitor_;
   std::unique_ptr<Machine> machine_;
+  std::unique_ptr<RunContext> context_;
   std::unique_ptr<RunControl> run_;
   std::uint64_t generation_ = 0;                        // of machine_: a report of an older one is dropped
   std::vector<std::optional<ExtendedState>> extended_;  // read lazily, forgotten at each resume
   gdb::TargetListener* listener_ = nullptr;
   gdb::StopEvent last_event_;
+  std::map<unsigned, gdb::StopEvent> last_of_;                                      // of each vCPU, in non-stop mode
+  std::map<std::pair<gdb::BreakpointType, std::uint64_t>, std::string> explained_;  // how a watchpoint is served
+  bool reset_wanted_ = false;  // a caught reset: to be done at the next resume
   bool run_when_stopped_ = false;
   bool ended_ = false;
   bool block_interrupts_ = true;
+  std::uint64_t clock_ = 0;  // the guest's, while it stands for the user
 };
 
 }  // namespace vmm

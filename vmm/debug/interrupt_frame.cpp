@@ -92,6 +92,7 @@ namespace {
 struct Opcode {
   unsigned first = 0x90;
   unsigned next = 0x90;
+  unsigned third = 0x90;
   bool mapped = false;
 };
 
@@ -108,6 +109,7 @@ Opcode opcode_at(const CpuState& state, const GuestMemory& memory) {
   Opcode found{.mapped = count > 0};
   if (i < count) found.first = code.at(i);
   if (i + 1 < count) found.next = code.at(i + 1);
+  if (i + 2 < count) found.third = code.at(i + 2);
   return found;
 }
 
@@ -116,13 +118,6 @@ bool is_sysenter(const Opcode& opcode) { return opcode.first == 0x0f && opcode.n
 constexpr unsigned kPushf = 0x9c, kIret = 0xcf, kInt3 = 0xcc, kIntN = 0xcd, kInto = 0xce, kIcebp = 0xf1;
 
 }  // namespace
-
-bool step_is_plain(const CpuState& state, const GuestMemory& memory) {
-  const Opcode opcode = opcode_at(state, memory);
-  constexpr std::array kSpecial{kPushf, kIret, kInt3, kIntN, kInto};
-  return opcode.mapped && std::ranges::find(kSpecial, opcode.first) == kSpecial.end() && !is_syscall(opcode) &&
-         !is_sysenter(opcode);
-}
 
 SideExits side_exits(const CpuState& state, const GuestMemory& memory) {
   constexpr unsigned kDivide = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBound = 5, kInvalidOpcode = 6,
@@ -158,6 +153,17 @@ std::uint64_t stack_top(const CpuState& state) {
   if (mode_of(state) == CpuMode::kLong64) return rsp;
   const Segment& ss = state.segments[kSs];
   return ss.base + (rsp & (ss.db ? 0xffffffffU : 0xffffU));
+}
+
+template <typename Word>
+std::optional<ExceptionOrigin> origin_on_stack(const CpuState& state, const GuestMemory& memory, bool has_code) {
+  const auto words = load_linear<std::array<Word, 3>>(state, memory, stack_top(state));
+  if (!words) return {};
+  const auto& [first, second, third] = *words;
+  ExceptionOrigin origin{.address = has_code ? second : first, .error_code = {}};
+  if (has_code) origin.error_code = first;
+  if ((state.cr0 & kCr0Pe) == 0) origin.address += std::uint64_t{second} << 4U;
+  return origin;
 }
 
 /// Clears TF in the flags that lie at a linear address: the low word holds it, whatever the size.
@@ -199,6 +205,22 @@ void clean_frame(const CpuState& before, const CpuState& after, GuestMemory& mem
 }
 
 }  // namespace
+
+std::optional<ExceptionOrigin> exception_origin(const CpuState& state, const GuestMemory& memory, unsigned vector) {
+  constexpr std::array kWithCode{8U, 10U, 11U, 12U, 13U, 14U, 17U, 21U};  // SDM 3A, table 6-1
+  const bool has_code = std::ranges::find(kWithCode, vector) != kWithCode.end();
+  switch (mode_of(state)) {
+    case CpuMode::kReal: return origin_on_stack<std::uint16_t>(state, memory, false);
+    case CpuMode::kLong64: return origin_on_stack<std::uint64_t>(state, memory, has_code);
+    default: return origin_on_stack<std::uint32_t>(state, memory, has_code);
+  }
+}
+
+bool at_hypercall(const CpuState& state, const GuestMemory& memory) {
+  constexpr unsigned kVmcall = 0xc1, kVmmcall = 0xd9;
+  const Opcode opcode = opcode_at(state, memory);
+  return opcode.first == 0x0f && opcode.next == 0x01 && (opcode.third == kVmcall || opcode.third == kVmmcall);
+}
 
 CpuState without_step_flag(const CpuState& before, CpuState after, GuestMemory& memory) {
   if ((before.rflags & kRflagsTf) != 0) return after;

@@ -26,6 +26,13 @@ struct InterruptFrame {
 /// The frame at `address`: of a vector without error code, at its handler's first instruction; or what IRETQ would pop.
 std::optional<InterruptFrame> frame_at(const CpuState& state, const GuestMemory& memory, std::uint64_t address);
 
+/// Where an exception came from, as its handler finds it at its first instruction; empty when the stack can't be read.
+struct ExceptionOrigin {
+  std::uint64_t address;  ///< linear: of the instruction that faulted, or behind the one that trapped
+  std::optional<std::uint64_t> error_code;
+};
+std::optional<ExceptionOrigin> exception_origin(const CpuState& state, const GuestMemory& memory, unsigned vector);
+
 /// The state as IRETQ of this frame to user mode leaves it; empty when the guest's descriptors do not allow it.
 std::optional<CpuState> return_to_user(const CpuState& state, const GuestMemory& memory, const InterruptFrame& frame);
 
@@ -43,8 +50,7 @@ struct SideExits {
 };
 SideExits side_exits(const CpuState& state, const GuestMemory& memory);
 
-/// Whether a step over the instruction at the program counter leaves nothing to clean up: not PUSHF, IRET, INT n,
-/// SYSCALL, SYSENTER.
-bool step_is_plain(const CpuState& state, const GuestMemory& memory);
+/// The instruction at the program counter is VMCALL or VMMCALL.
+bool at_hypercall(const CpuState& state, const GuestMemory& memory);
 
 }  // namespace vmm

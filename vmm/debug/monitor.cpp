@@ -21,6 +21,13 @@ const std::vector<Monitor::Row>& Monitor::table() {
       {"info devices", "", "the devices and their addresses", &Monitor::info_devices},
       {"info breakpoints", "", "breakpoints: how each was armed when the guest ran last, hits",
        &Monitor::info_breakpoints},
+      {"info catch", "", "catchpoints and their hits", &Monitor::info_catch},
+      {"catch", "EVENT [NUMBER]",
+       "stop at: exception VECTOR, triple-fault, reset, cr3, msr NUMBER, io PORT, mmio ADDRESS, hypercall",
+       &Monitor::add_catch},
+      {"uncatch", "NUMBER|all", "remove a catchpoint", &Monitor::uncatch},
+      {"break-filter", "cr3 VALUE|none", "breakpoints at user addresses count in one address space only",
+       &Monitor::break_filter},
       {"interrupts-while-stepping", "on|off", "whether a step may be interrupted (off at start)",
        &Monitor::interrupts_while_stepping},
       {"reset", "", "back to the first instruction, held there; breakpoints stay", &Monitor::reset},
@@ -79,8 +86,9 @@ gdb::Result<std::string> Monitor::info_cpus(const Words&) {
 
 gdb::Result<std::string> Monitor::info_exits(const Words&) {
   // In the order of kvm::Exit.
-  constexpr std::array kNames{"port I/O",          "MMIO",       "debug", "interrupted by us", "HLT", "triple fault",
-                              "emulation failure", "host fault", "MSR"};
+  constexpr std::array kNames{"port I/O",          "MMIO",       "debug",
+                              "interrupted by us", "HLT",        "triple fault",
+                              "emulation failure", "host fault", "MSR access"};
   static_assert(kNames.size() == std::variant_size_v<kvm::Exit>);
   std::string out;
   for (unsigned i = 0; i < debugger_.machine_->vcpu_count(); ++i) {
@@ -106,23 +114,52 @@ gdb::Result<std::string> Monitor::info_devices(const Words&) {
 gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
   constexpr std::array kTypes{"break", "hbreak", "watch", "rwatch", "awatch"};
   std::string out;
-  for (const Breakpoint& row : debugger_.breakpoints_.last_armed()) {
-    std::string how;
-    switch (row.mechanism) {
-      case Breakpoint::Mechanism::kDebugRegister: how = "debug register"; break;
-      case Breakpoint::Mechanism::kWaiting: how = "waiting to be mapped"; break;
-      case Breakpoint::Mechanism::kMemory:
-        how = fmt::format("byte {:02x} at guest-physical {:#x}{}", std::to_integer<unsigned>(row.trap), row.physical,
-                          row.promised ? " (where the image says it will be mapped)" : "");
-        break;
-    }
-    const Breakpoint::Counts& counts = debugger_.breakpoints_.counts(row.spec);
-    if (counts.hits + counts.passes > 0) how += fmt::format(", hit {} times", counts.hits);
-    if (counts.passes > 0) how += fmt::format(", its condition was false {} times", counts.passes);
+  for (const Breakpoint& row : debugger_.breakpoints_.last_plan().rows) {
+    if (row.catchpoint != nullptr) continue;
+    std::string how = describe(row);
+    if (is_watch(row.spec)) how += fmt::format(", {} bytes", row.spec.kind);
+    const std::uint64_t hits = row.counts->hits;
+    const std::uint64_t passes = row.counts->passes;
+    if (hits + passes > 0) how += fmt::format(", hit {} times", hits);
+    if (passes > 0) how += fmt::format(", its condition was false {} times", passes);
     out +=
         fmt::format("{:7} {:#018x}  {}\n", kTypes.at(static_cast<std::size_t>(row.spec.type)), row.spec.address, how);
   }
+  if (const auto filter = debugger_.breakpoints_.cr3_filter) {
+    out += fmt::format("addresses of the lower half count while cr3 is {:#x}\n", *filter);
+  }
   return out.empty() ? "none was armed when the guest ran last\n" : out;
+}
+
+gdb::Result<std::string> Monitor::info_catch(const Words&) { return debugger_.breakpoints_.catchpoints.list(); }
+
+gdb::Result<std::string> Monitor::add_catch(const Words& words) {
+  const bool msr = !words.empty() && words[0] == "msr";
+  if (msr && !debugger_.host_.abilities.get().msr_exits) {
+    return gdb::fail("this host's KVM cannot show accesses to MSRs (see `gdbvm host`)");
+  }
+  return debugger_.breakpoints_.catchpoints.add(words);
+}
+
+gdb::Result<std::string> Monitor::uncatch(const Words& words) {
+  if (words.size() != 1) return gdb::fail("`uncatch` takes the number of a catchpoint, or `all`");
+  return debugger_.breakpoints_.catchpoints.remove(words[0]);
+}
+
+gdb::Result<std::string> Monitor::break_filter(const Words& words) {
+  auto& filter = debugger_.breakpoints_.cr3_filter;
+  if (words.size() == 1 && words[0] == "none") {
+    filter.reset();
+    return "breakpoints count in every address space\n";
+  }
+  if (words.size() == 2 && words[0] == "cr3" && words[1] == "none") {
+    filter.reset();
+    return "breakpoints count in every address space\n";
+  }
+  const auto value = words.size() == 2 && words[0] == "cr3" ? number_of(words[1]) : std::nullopt;
+  if (!value) return gdb::fail("`break-filter` takes `cr3 VALUE` or `cr3 none`");
+  filter = *value;
+  return fmt::format("breakpoints at addresses of the lower half count while cr3 is {:#x}\n", *value);
 }
 
 gdb::Result<std::string> Monitor::interrupts_while_stepping(const Words& words) {
@@ -130,7 +167,7 @@ gdb::Result<std::string> Monitor::interrupts_while_stepping(const Words& words) 
     return gdb::fail("`interrupts-while-stepping` takes `on` or `off`");
   }
   debugger_.block_interrupts_ = words[0] == "off";
-  debugger_.run_->block_interrupts = debugger_.block_interrupts_;
+  debugger_.context_->block_interrupts = debugger_.block_interrupts_;
   if (debugger_.block_interrupts_ && !debugger_.host_.abilities.get().block_interrupts) {
     return "this host's KVM cannot block interrupts: a step may still land in a handler\n";
   }

@@ -33,6 +33,10 @@ class Monitor final : public gdb::Monitor {
   gdb::Result<std::string> info_exits(const Words& words);
   gdb::Result<std::string> info_devices(const Words& words);
   gdb::Result<std::string> info_breakpoints(const Words& words);
+  gdb::Result<std::string> info_catch(const Words& words);
+  gdb::Result<std::string> add_catch(const Words& words);
+  gdb::Result<std::string> uncatch(const Words& words);
+  gdb::Result<std::string> break_filter(const Words& words);
   gdb::Result<std::string> interrupts_while_stepping(const Words& words);
   gdb::Result<std::string> reset(const Words& words);
   gdb::Result<std::string> quit(const Words& words);

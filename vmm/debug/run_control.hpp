@@ -1,68 +1,76 @@
-/// All-stop control of the vCPUs: from "resume" to "all are parked again", with every silent detour between.
+/// Who runs and who stands: from "resume" to what the debugger hears of, with every silent detour between.
 ///
-///     Stopped --start()--> (Alone: one vCPU steps, nothing armed)* → Together: armed, all run → … → Stopped
+///     all stand --start()--> (one alone: it steps, nothing planted)* → together: planted, each by its CpuRun → … → all
+///     stand
 ///
-/// A vCPU that stands on a trap of ours is stepped alone, with nothing armed and the others parked, before all run: no
-/// CPU slips through a breakpoint while it is out of the way.
+/// A CpuRun settles on its own thread whatever concerns its vCPU alone. Here is what needs the others to stand still
+/// for a moment: a step off a planted byte, so that no CPU slips through it, and a change of what is armed. In all-stop
+/// mode one event stops all; in non-stop mode it stops its vCPU, and the others do not hear of it.
 ///
 /// Thread: I/O. Never waits for a running vCPU.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "gdbstub/types.hpp"
-#include "vmm/debug/breakpoint_actions.hpp"
 #include "vmm/debug/breakpoints.hpp"
-#include "vmm/debug/traps.hpp"
+#include "vmm/debug/cpu_run.hpp"
 #include "vmm/machine/machine.hpp"
 
 namespace vmm {
 
-/// Who decides what a stop of the machine leads to. Called when every vCPU is parked and nothing is armed, as the last
-/// thing RunControl does: the owner may start() it again, or destroy it.
+/// Who decides what a stop leads to. Called as the last thing RunControl does: the owner may start() it again, or
+/// destroy it. But for stopped() in non-stop mode, every vCPU is parked and nothing is planted.
 class RunOwner {
  public:
   virtual ~RunOwner() = default;
+  /// All-stop: the machine stands; non-stop: the event's vCPU does.
   virtual void stopped(gdb::StopEvent event) = 0;
   /// The guest can't go on; `stopped` has not been called.
   virtual void crashed(unsigned vcpu, const Crash& crash) = 0;
-  virtual void requested(MachineRequest request) = 0;
+  virtual void requested(unsigned vcpu, MachineRequest request) = 0;
   /// Every vCPU is halted with interrupts off, or waits for a SIPI; `stopped` has not been called.
   virtual void halted_for_ever() = 0;
-  /// A parked vCPU, with others perhaps still running, stands on a breakpoint: decides whether that stops the machine.
-  virtual HitVerdict hit(unsigned vcpu, const Breakpoint& breakpoint) = 0;
+  /// A plan is about to be run by.
+  virtual void planned(const Plan& plan) = 0;
 };
 
 class RunControl {
  public:
-  enum class Verb : std::uint8_t { kStay, kContinue, kStep };
+  using Verb = Assignment::Verb;
   struct Order {
     Verb verb = Verb::kStay;
     std::optional<gdb::AddressRange> range{};  ///< of kStep: it goes on while the linear program counter is in it
   };
 
-  RunControl(Machine& machine, Breakpoints& breakpoints, HostAbilitiesFuture host, RunOwner& owner);
+  RunControl(RunContext& context, Breakpoints& breakpoints, RunOwner& owner);
 
-  bool running() const { return running_; }
-  /// Stopped only. `orders`: one per vCPU.
+  /// Only while all stand.
+  void set_non_stop(bool on) { non_stop_ = on; }
+  bool non_stop() const { return non_stop_; }
+  /// Some vCPU is to run, as far as the debugger knows.
+  bool running() const;
+  bool running(unsigned vcpu) const { return slots_.at(vcpu).verb != Verb::kStay; }
+
+  /// `orders`: one per vCPU. A vCPU that runs already is left alone; all-stop: none does.
   void start(std::span<const Order> orders);
-  /// Running only: all vCPUs park, then stopped() with `event`, unless another event came first.
+  /// Running, all-stop: all park, then stopped() with `event`, unless another event came first.
   void stop(gdb::StopEvent event);
-  /// Running only: all park and go on, with breakpoints planned anew.
+  /// Non-stop: the vCPU parks, then stopped() with `event`, unless another came first. One that stands is left alone.
+  void stop_one(unsigned vcpu, gdb::StopEvent event);
+  /// Running: all park for a moment, and go on with what is armed planned anew.
   void rearm();
-  /// Running only: asks, when all have parked, whether anything can still wake the guest.
+  /// Running: asks, when all have parked, whether anything can still wake the guest.
   void check_halted();
   /// A report of the machine that this controls.
   void report(const StopReport& report);
 
-  bool block_interrupts = true;  ///< while stepping
-
-  /// Stopped only.
+  /// Of a vCPU that stands.
   const CpuState& state(unsigned vcpu) const { return slots_.at(vcpu).state; }
   /// Handed to KVM at the next start(); `moved`: the user chose another program counter.
   void set_state(unsigned vcpu, const CpuState& state, bool moved);
@@ -77,44 +85,43 @@ class RunControl {
     bool wake = false;
     Verb verb = Verb::kStay;
     std::optional<gdb::AddressRange> range;
-    bool at_breakpoint = false;  // its last stop was reported as a breakpoint here, and nobody moved it
-    bool step_over = false;
-    bool stepping = false;
-    CpuState launched;  // what it ran from last
-    HandlerHooks hooks;
-    std::optional<std::uint8_t> exception;
+    bool at_breakpoint = false;    // its last stop was reported as a breakpoint here, and nobody moved it
+    bool get_off = false;          // its next instruction is stepped over whatever lies there
+    bool needs_stillness = false;  // … while all others stand
+    bool lifted = false;           // … and no page is protected
+    std::shared_ptr<CpuRun> run;
+    std::optional<gdb::StopEvent> stop_wanted;  // stop_one()
+    std::optional<CpuRun::Stopped> not_told;    // it happened while another event stopped the machine
   };
 
-  const kvm::HostAbilities& host() const { return host_.get(); }
   void advance();
+  bool finish_all_stop(bool check_halted);
+  bool tell_kept_event();
   bool run_one_alone();
   void run_together();
-  void launch(unsigned vcpu, bool step, bool armed);
-  void judge(unsigned vcpu, const Verdict& verdict);
-  void judge_hit(unsigned vcpu, const Hit& hit);
-  void judge_step(unsigned vcpu);
+  void launch(unsigned vcpu, bool alone);
+  void settle(unsigned vcpu, const StopCause& cause);
+  void stopped(unsigned vcpu, CpuRun::Stopped stopped);
+  void tell_stopped();
   void ask_to_park();
   bool all_parked() const;
   bool alone_wanted(const Slot& slot) const;
   bool nothing_wakes_it();
-  std::function<bool(const CpuState&)> range_stepper(const Slot& slot, bool armed) const;
-  std::array<std::optional<std::uint64_t>, 4> side_addresses(unsigned vcpu);
-  std::optional<CpuState> step_in_software(const CpuState& state) const;
-  gdb::StopEvent event_of(unsigned vcpu, gdb::StopReason reason, gdb::Signal signal, std::uint64_t address = 0) const;
 
+  RunContext& context_;
   Machine& machine_;
   Breakpoints& breakpoints_;
-  HostAbilitiesFuture host_;
   RunOwner& owner_;
   std::vector<Slot> slots_;
-  bool running_ = false;
-  bool step_flag_loose_ = false;  // an interrupt may have put the TF of a step of ours into a frame that nobody knows
+  std::shared_ptr<const Plan> plan_ = std::make_shared<Plan>();
+  bool non_stop_ = false;
   bool parking_ = false;
   bool check_halted_ = false;
   std::optional<gdb::StopEvent> wanted_;  // what stop() asked for
-  std::optional<gdb::StopEvent> event_;   // what happened first
+  std::optional<gdb::StopEvent> event_;   // all-stop: what happened first
+  std::vector<gdb::StopEvent> to_tell_;   // non-stop
   std::optional<std::pair<unsigned, Crash>> crash_;
-  std::optional<MachineRequest> request_;
+  std::optional<std::pair<unsigned, MachineRequest>> request_;
 };
 
 }  // namespace vmm

@@ -15,14 +15,11 @@
 namespace vmm {
 
 Hit hit_of(const Breakpoint& row, std::optional<CpuState> state) {
-  switch (row.spec.type) {
-    case gdb::BreakpointType::kSoftware: return {gdb::StopReason::kSoftwareBreakpoint, 0, std::move(state)};
-    case gdb::BreakpointType::kHardware: return {gdb::StopReason::kHardwareBreakpoint, 0, std::move(state)};
-    case gdb::BreakpointType::kWriteWatch: return {gdb::StopReason::kWriteWatch, row.spec.address, std::move(state)};
-    case gdb::BreakpointType::kReadWatch: return {gdb::StopReason::kReadWatch, row.spec.address, std::move(state)};
-    case gdb::BreakpointType::kAccessWatch: return {gdb::StopReason::kAccessWatch, row.spec.address, std::move(state)};
-  }
-  return {gdb::StopReason::kSignal, 0, std::move(state)};
+  using enum gdb::StopReason;
+  // In the order of gdb::BreakpointType.
+  constexpr std::array kReasons{kSoftwareBreakpoint, kHardwareBreakpoint, kWriteWatch, kReadWatch, kAccessWatch};
+  const std::uint64_t address = is_watch(row.spec) ? row.spec.address : 0;
+  return {kReasons.at(static_cast<std::size_t>(row.spec.type)), address, std::move(state), row.spec};
 }
 
 namespace {
@@ -31,13 +28,23 @@ constexpr std::uint8_t kVectorDb = 1;
 constexpr std::uint8_t kVectorBp = 3;
 constexpr std::byte kInt3{0xcc};
 
+/// What the user has at this address.
+std::optional<Verdict> user_breakpoint(const TrapContext& context, const CpuState& state, std::uint64_t linear,
+                                       std::optional<CpuState> moved = std::nullopt) {
+  if (const Breakpoint* row = context.plan.at(linear)) return hit_of(*row, std::move(moved));
+  const Breakpoint* row = context.plan.caught_at(linear);
+  if (row == nullptr || moved) return {};
+  return Caught{tell_exception(*row->catchpoint, state, context.memory)};
+}
+
 /// A trap of ours lies at `linear`: the user's breakpoint, or another name of the same byte. Empty: not ours.
 std::optional<Verdict> planted(const CpuState& state, std::uint64_t linear, const TrapContext& context,
                                std::optional<CpuState> moved = std::nullopt) {
+  if (!context.planted) return {};
   const auto place = walk(state, context.memory, linear);
-  if (!place || context.breakpoints.planted_at(place->physical) == nullptr) return {};
-  if (const Breakpoint* row = context.breakpoints.at(linear)) return hit_of(*row, std::move(moved));
-  return GoOn{.step_over = true, .exception = {}, .state = std::move(moved)};
+  if (!place || !context.plan.plants(place->physical)) return {};
+  if (auto verdict = user_breakpoint(context, state, linear, std::move(moved))) return verdict;
+  return GoOn{.step_over = true, .state = std::move(moved)};
 }
 
 /// At the entry of the guest's #DB or #BP handler, which user mode fell into because of us.
@@ -57,31 +64,38 @@ std::optional<Verdict> user_hook(const CpuState& state, const TrapContext& conte
       }
     }
   }
-  if (context.breakpoints.at(pc) != nullptr) return {};
-  return GoOn{.step_over = true, .exception = {}, .state = {}};
+  if (context.plan.at(pc) != nullptr || context.plan.caught_at(pc) != nullptr) return {};
+  return GoOn{.step_over = true};
 }
 
 Verdict interpret_debug(const DebugTrap& trap, const CpuState& state, const TrapContext& context) {
   const std::uint64_t pc = linear_pc(state);
   if (trap.exception == kVectorBp) {
     if (auto verdict = planted(state, pc, context)) return *verdict;
-    return GoOn{.step_over = false, .exception = kVectorBp, .state = {}};
+    return GoOn{.exception = kVectorBp};
   }
   if (context.stepping && std::ranges::find(context.hooks.step_ends_at, pc) != context.hooks.step_ends_at.end()) {
     return StepDone{};
   }
   if (auto verdict = user_hook(state, context)) return *verdict;
-  for (std::size_t i = 0; i < Breakpoints::kRegisters; ++i) {
+  for (std::size_t i = 0; i < Plan::kRegisters; ++i) {
     if ((trap.dr6 >> i & 1U) == 0) continue;
-    if (const Breakpoint* row = context.breakpoints.watch_of_register(i)) return hit_of(*row);
+    if (const Breakpoint* row = context.plan.watch_of_register(i)) return hit_of(*row);
   }
-  const Breakpoint* row = context.breakpoints.at(pc);
-  if (row != nullptr && row->mechanism == Breakpoint::Mechanism::kDebugRegister && !context.stepping)
-    return hit_of(*row);
   if (context.stepping) return StepDone{};
+  const auto& registers = context.plan.registers;
+  const bool execute = std::ranges::any_of(registers, [&](const auto& row) {
+    return row && row->kind == kvm::DebugRegister::Kind::kExecute && row->address == pc;
+  });
+  if (execute) {
+    if (auto verdict = user_breakpoint(context, state, pc)) return *verdict;
+  }
   // The guest's own #DB: it set TF or uses debug registers itself.
-  if ((trap.dr6 & (DebugTrap::kSingleStep | DebugTrap::kRegisters)) != 0)
-    return GoOn{.step_over = false, .exception = kVectorDb, .state = {}};
+  std::uint64_t others = trap.dr6 & (DebugTrap::kSingleStep | DebugTrap::kRegisters);
+  for (std::size_t i = 0; i < Plan::kRegisters; ++i) {
+    if (registers.at(i)) others &= ~(std::uint64_t{1} << i);
+  }
+  if (others != 0) return GoOn{.exception = kVectorDb, .dr6 = others};
   return GoOn{};
 }
 
@@ -97,7 +111,7 @@ Verdict interpret_failure(const EmulationFailure& failure, const CpuState& state
     // The guest's own int3, which such a host does not deliver: #BP is a trap, so rip is behind it (SDM 3A 6.15).
     CpuState behind = state;
     behind.rip += 1;
-    return GoOn{.step_over = false, .exception = kVectorBp, .state = behind};
+    return GoOn{.exception = kVectorBp, .state = behind};
   }
   std::vector<unsigned> numbers;
   for (std::byte byte : bytes) numbers.push_back(std::to_integer<unsigned>(byte));
@@ -107,6 +121,10 @@ Verdict interpret_failure(const EmulationFailure& failure, const CpuState& state
 }
 
 }  // namespace
+
+Crash crash_of(const HostFault& fault, const CpuState& state) {
+  return {gdb::Signal::kAbort, fmt::format("the host cannot run the guest at {:#x}: {}", linear_pc(state), fault.text)};
+}
 
 Verdict interpret(const StopCause& cause, const CpuState& state, const TrapContext& context) {
   struct Visitor {
@@ -123,11 +141,14 @@ Verdict interpret(const StopCause& cause, const CpuState& state, const TrapConte
                       linear_pc(state), name_of(mode_of(state)), cpl_of(state), state.idt.base, state.idt.limit,
                       state.cr2)};
     }
-    Verdict operator()(const HostFault& fault) const {
-      return Crash{gdb::Signal::kAbort,
-                   fmt::format("the host cannot run the guest at {:#x}: {}", linear_pc(state), fault.text)};
-    }
+    Verdict operator()(const HostFault& fault) const { return crash_of(fault, state); }
     Verdict operator()(const MachineRequest& request) const { return request; }
+    Verdict operator()(const WatchedAccess& access) const {
+      if (access.id < Plan::kCatchIds) return hit_of(context.plan.rows.at(access.id));
+      const auto& rows = context.plan.catchpoints;
+      const auto row = std::ranges::find(rows, access.id - Plan::kCatchIds, &Catchpoint::number);
+      return row == rows.end() ? Verdict{GoOn{}} : Caught{tell(**row, state, access)};
+    }
   };
   return std::visit(Visitor{state, context}, cause);
 }

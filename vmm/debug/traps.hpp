@@ -8,7 +8,8 @@
 #include <variant>
 
 #include "gdbstub/types.hpp"
-#include "vmm/debug/breakpoints.hpp"
+#include "vmm/debug/plan.hpp"
+#include "vmm/kvm/probes.hpp"
 #include "vmm/machine/stop.hpp"
 
 namespace vmm {
@@ -23,9 +24,10 @@ struct HandlerHooks {
 
 /// Not the user's business: the vCPU goes on.
 struct GoOn {
-  bool step_over = false;                 ///< it stands on a trap of ours, which must be out of the way for one step
-  std::optional<std::uint8_t> exception;  ///< the guest's own, to be delivered
-  std::optional<CpuState> state;          ///< when it differs from the reported one
+  bool step_over = false;                   ///< it stands on a trap of ours, which must be out of the way for one step
+  std::optional<std::uint8_t> exception{};  ///< the guest's own, to be delivered
+  std::uint64_t dr6 = 0;                    ///< with exception 1: what the guest shall find there
+  std::optional<CpuState> state{};          ///< when it differs from the reported one
 };
 struct StepDone {
   std::optional<CpuState> state;
@@ -34,6 +36,11 @@ struct Hit {
   gdb::StopReason reason;
   std::uint64_t address = 0;  ///< of a watchpoint
   std::optional<CpuState> state;
+  gdb::BreakpointSpec spec{};
+};
+/// An event that the user catches.
+struct Caught {
+  std::string text;  ///< a line for the user
 };
 /// As gdb is told of a hit of this breakpoint or watchpoint.
 Hit hit_of(const Breakpoint& row, std::optional<CpuState> state = std::nullopt);
@@ -42,16 +49,18 @@ struct Crash {
   gdb::Signal signal;
   std::string text;  ///< one line for the user
 };
+Crash crash_of(const HostFault& fault, const CpuState& state);
 /// A stop that was asked for.
 struct Parked {};
-using Verdict = std::variant<Parked, GoOn, StepDone, Hit, Crash, MachineRequest>;
+using Verdict = std::variant<Parked, GoOn, StepDone, Hit, Caught, Crash, MachineRequest>;
 
 struct TrapContext {
-  const Breakpoints& breakpoints;
+  const Plan& plan;
   const GuestMemory& memory;
   const kvm::HostAbilities& host;
   HandlerHooks hooks;
   bool stepping = false;
+  bool planted = true;  ///< the plan's traps are in memory
 };
 
 Verdict interpret(const StopCause& cause, const CpuState& state, const TrapContext& context);

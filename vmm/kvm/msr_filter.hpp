@@ -12,6 +12,7 @@ namespace vmm::kvm {
 struct MsrRange {
   std::uint32_t first;
   std::uint32_t count = 1;
+  bool operator==(const MsrRange&) const = default;
 };
 
 /// `count` MSRs from `first` on; a set bit lets the guest have its MSR, a clear one traps it.

@@ -22,6 +22,7 @@ struct ProtectedPage {
   enum class Traps : std::uint8_t { kWrites, kAll };
   std::uint64_t physical;  ///< page-aligned
   Traps traps = Traps::kWrites;
+  bool operator==(const ProtectedPage&) const = default;
 };
 
 struct MemorySlot {

@@ -42,7 +42,9 @@ Cmos::MemorySize memory_size_of(const GuestMemory& memory) {
 Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, const StopSink& sink,
                  std::function<void()> console_room)
     : memory_(config.memory_size),
+      planted_(memory_),
       vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit),
+      watch_(memory_, planted_, vm_, config.cpus > 1),
       ports_(bus_lock_),
       mmio_(bus_lock_) {
   if (config.cpus > system.max_vcpus()) {
@@ -50,7 +52,7 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
   }
   add_devices(console, std::move(console_room));
   for (unsigned i = 0; i < config.cpus; ++i) {
-    vcpus_.push_back(std::make_unique<VcpuThread>(i, vm_, ports_, mmio_, sink));
+    vcpus_.push_back(std::make_unique<VcpuThread>(i, vm_, ports_, mmio_, watch_, sink));
     initial_.push_back(vcpus_.back()->call([](kvm::Vcpu& vcpu) { return vcpu.state(); }));
   }
   initial_[0] = place_image(config.image, config.boot, memory_, initial_[0]);

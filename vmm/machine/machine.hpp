@@ -17,8 +17,10 @@
 #include "vmm/kvm/system.hpp"
 #include "vmm/kvm/vm.hpp"
 #include "vmm/loader/boot_image.hpp"
+#include "vmm/machine/access_watch.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
 #include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/planted_bytes.hpp"
 
 namespace vmm {
 
@@ -37,6 +39,9 @@ class Machine {
           std::function<void()> console_room);
 
   GuestMemory& memory() { return memory_; }
+  PlantedBytes& planted() { return planted_; }
+  AccessWatch& watch() { return watch_; }
+  kvm::Vm& vm() { return vm_; }
   unsigned vcpu_count() const { return static_cast<unsigned>(vcpus_.size()); }
   VcpuThread& vcpu(unsigned index) { return *vcpus_.at(index); }
   /// Of a vCPU that has not run yet.
@@ -58,7 +63,9 @@ class Machine {
   IrqLine irq_line(std::uint32_t gsi);
 
   GuestMemory memory_;
+  PlantedBytes planted_;
   kvm::Vm vm_;
+  AccessWatch watch_;
   std::mutex bus_lock_;
   Bus ports_;
   Bus mmio_;

@@ -1,9 +1,10 @@
-/// What crosses the border between the I/O thread and a vCPU thread: values only.
+/// What crosses the border between the I/O thread and a vCPU thread: values only, and a Course that changes hands.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -15,17 +16,8 @@
 
 namespace vmm {
 
-/// In: how a parked vCPU shall run on.
-struct RunOrder {
-  std::optional<CpuState> state;  ///< what the debugger changed; the present state when empty
-  kvm::DebugControl debug;
-  bool wake = false;                      ///< leave HLT: the debugger moved the program counter of a halted vCPU
-  std::optional<std::uint8_t> exception;  ///< a vector to deliver first
-  /// After a step: shall another follow, armed in the same way? Called on the vCPU thread; none: every step parks.
-  std::function<bool(const CpuState&)> another_step;
-};
+// --- why a vCPU parked ------------------------------------------------------------------------------------
 
-/// Out: why a vCPU parked.
 struct Interrupted {};  ///< request_stop()
 struct DebugTrap {      ///< KVM_EXIT_DEBUG: exception 1 (step, debug register; DR6 says which) or 3 (int3)
   std::uint32_t exception;
@@ -42,14 +34,52 @@ struct TripleFault {};
 struct HostFault {  ///< KVM or the host failed: what it said
   std::string text;
 };
-using StopCause = std::variant<Interrupted, DebugTrap, EmulationFailure, TripleFault, HostFault, MachineRequest>;
+/// An access that AccessWatch looks out for; it is done, and so is its instruction (one element of a string).
+struct WatchedAccess {
+  enum class Space : std::uint8_t { kMemory, kPort, kMmio, kMsr };
+  unsigned id = 0;  ///< of the AccessWatch::Range
+  Space space = Space::kMemory;
+  bool write = false;
+  std::uint64_t address = 0;              ///< guest-physical, port or MSR
+  unsigned size = 0;                      ///< bytes
+  std::uint64_t value = 0;                ///< read or written
+  std::optional<std::uint64_t> before{};  ///< of an MSR written
+};
+using StopCause =
+    std::variant<Interrupted, DebugTrap, EmulationFailure, TripleFault, HostFault, MachineRequest, WatchedAccess>;
 
-/// Posted exactly once for each run(); ownership of the state travels with it.
+// --- how it runs ------------------------------------------------------------------------------------------
+
+/// From one entry of the guest to the next stop.
+struct Leg {
+  std::optional<CpuState> state;  ///< the present state when empty
+  kvm::DebugControl debug;
+  bool wake = false;                      ///< leave HLT: the debugger moved the program counter of a halted vCPU
+  std::optional<std::uint8_t> exception;  ///< a vector to deliver first
+  std::uint64_t dr6 = 0;                  ///< with exception 1: what the guest shall find in DR6
+};
+
+/// Who says what a stop leads to, without asking the I/O thread. Thread: the vCPU's while it runs.
+class Course {
+ public:
+  virtual ~Course() = default;
+  /// The first leg, or empty: nothing is to be run, and that is reported as Interrupted.
+  virtual std::optional<Leg> first(kvm::Vcpu& vcpu) = 0;
+  /// The next leg, or empty: the vCPU parks, and reports.
+  virtual std::optional<Leg> next(kvm::Vcpu& vcpu, const StopCause& cause, const CpuState& state) = 0;
+};
+
+/// In: how a parked vCPU shall run on.
+struct RunOrder {
+  Leg leg{};  ///< when there is no course: until the first stop
+  std::shared_ptr<Course> course{};
+};
+
+/// Out: posted exactly once for each run(); ownership of the state, and of the Course, travels with it.
 struct StopReport {
   unsigned vcpu = 0;
   StopCause cause;
   CpuState state;
-  std::optional<CpuState> stepped_from;  ///< where the last step began, when it was not the first
 };
 /// Called on the vCPU thread; must only hand the report on.
 using StopSink = std::function<void(StopReport)>;

@@ -60,6 +60,13 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
+/// KVM kept the guest's debug exception from it, and with it what DR6 would say.
+void show_dr6(kvm::Vcpu& vcpu, std::uint64_t bits) {
+  kvm::GuestDebugRegisters registers = vcpu.guest_debug_registers();
+  registers.dr6 |= bits;
+  vcpu.set_guest_debug_registers(registers);
+}
+
 bool is_step(const StopCause& cause) {
   const auto* trap = std::get_if<DebugTrap>(&cause);
   return trap != nullptr && trap->only_step();
@@ -74,30 +81,29 @@ void store(std::span<std::byte> bytes, std::uint64_t value) {
   std::memcpy(bytes.data(), &value, std::min(bytes.size(), sizeof value));
 }
 
-void serve(Bus& ports, const kvm::ExitIo& io) {
-  for (std::uint32_t i = 0; i < io.count; ++i) {
-    const auto element = io.data.subspan(std::size_t{i} * io.size, io.size);
-    if (io.in) {
-      store(element, ports.read(io.port, io.size));
-    } else {
-      ports.write(io.port, io.size, load(element));
-    }
+/// Keeps the vCPU's place in the turnstile from an entry to the end of its instruction.
+class Turn {
+ public:
+  explicit Turn(Turnstile& turnstile) : turnstile_(turnstile) {}
+  ~Turn() { leave(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  void enter() {
+    if (!std::exchange(inside_, true)) turnstile_.enter([](pthread_t thread) { pthread_kill(thread, kKickSignal); });
   }
-}
+  void leave() {
+    if (std::exchange(inside_, false)) turnstile_.leave();
+  }
 
-void serve(Bus& mmio, const kvm::ExitMmio& access) {
-  const auto size = static_cast<unsigned>(access.data.size());
-  if (access.write) {
-    mmio.write(access.address, size, load(access.data));
-  } else {
-    store(access.data, mmio.read(access.address, size));
-  }
-}
+ private:
+  Turnstile& turnstile_;
+  bool inside_ = false;
+};
 
 }  // namespace
 
-VcpuThread::VcpuThread(unsigned index, const kvm::Vm& vm, Bus& ports, Bus& mmio, StopSink sink)
-    : index_(index), ports_(ports), mmio_(mmio), sink_(std::move(sink)) {
+VcpuThread::VcpuThread(unsigned index, const kvm::Vm& vm, Bus& ports, Bus& mmio, AccessWatch& watch, StopSink sink)
+    : index_(index), ports_(ports), mmio_(mmio), watch_(watch), sink_(std::move(sink)) {
   install_kick_handler();
   std::promise<void> started;
   std::future<void> result = started.get_future();
@@ -147,24 +153,31 @@ void VcpuThread::body(const kvm::Vm& vm, std::promise<void> started) {
   t_immediate_exit = nullptr;
 }
 
-void VcpuThread::obey(kvm::Vcpu& vcpu, RunOrder& order) {
-  StopReport report{.vcpu = index_, .cause = Interrupted{}, .state = {}, .stepped_from = {}};
+void VcpuThread::depart(kvm::Vcpu& vcpu, const Leg& leg) {
+  if (leg.state) vcpu.set_state(*leg.state);
+  if (leg.wake) vcpu.set_running();
+  if (leg.exception) {
+    if (leg.dr6 != 0) show_dr6(vcpu, leg.dr6);
+    vcpu.inject_exception(*leg.exception, std::nullopt);
+  }
+  vcpu.set_debug(leg.debug);
+}
+
+void VcpuThread::obey(kvm::Vcpu& vcpu, const RunOrder& order) {
+  StopReport report{.vcpu = index_, .cause = Interrupted{}, .state = {}};
+  Leg leg;
   try {
-    if (order.state) vcpu.set_state(*order.state);
-    if (order.wake) vcpu.set_running();
-    if (order.exception) vcpu.inject_exception(*order.exception, std::nullopt);
-    vcpu.set_debug(order.debug);
-    report.cause = run_until_stop(vcpu, order.debug);
-    report.state = vcpu.state();
-    while (order.another_step && is_step(report.cause) && order.another_step(report.state)) {
-      report.stepped_from = report.state;
-      vcpu.set_debug(order.debug);
-      report.cause = run_until_stop(vcpu, order.debug);
+    std::optional<Leg> next = order.course ? order.course->first(vcpu) : order.leg;
+    while (next) {
+      leg = *std::exchange(next, std::nullopt);
+      depart(vcpu, leg);
+      report.cause = run_until_stop(vcpu, leg.debug);
       report.state = vcpu.state();
+      if (order.course) next = order.course->next(vcpu, report.cause, report.state);
     }
   } catch (const std::exception& error) {
     report.cause = HostFault{error.what()};
-    if (order.state) report.state = *order.state;
+    if (leg.state) report.state = *leg.state;
   }
   sink_(std::move(report));
 }
@@ -177,7 +190,9 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
   int stale = 0;                    // #DBs after which nothing had changed
   std::optional<StopCause> wanted;  // park with this once nothing is half done
   bool accessed = false;            // the instruction being stepped has left KVM for a device
+  Turn turn(watch_.turnstile());
   for (;;) {
+    turn.enter();
     // The order of these three lines is the stop protocol: see mailbox.hpp.
     vcpu.set_immediate_exit(false);
     if (!wanted && mailbox_.stop_wanted()) wanted = Interrupted{};
@@ -188,8 +203,9 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
     // KVM's emulator forgets that it steps when a write leaves for a device (the FIXME in x86_emulate_instruction).
     if (settled && accessed && !wanted && vcpu.state().rip != start->rip) return kStepped;
     if (settled && wanted) return *wanted;
-    accessed = step && (std::holds_alternative<kvm::ExitIo>(exit) || std::holds_alternative<kvm::ExitMmio>(exit));
-    std::optional<StopCause> cause = handle(vcpu, exit);
+    const bool half_done = std::holds_alternative<kvm::ExitIo>(exit) || std::holds_alternative<kvm::ExitMmio>(exit);
+    accessed = step && half_done;
+    std::optional<StopCause> cause = handle(exit, vcpu);
     // Stale (HostAbilities::stale_step), or a jump to itself, to which once more makes no difference.
     constexpr int kMostStale = 4;  // one for each exit that the instruction needs: its fetch, its operands
     if (start && cause && is_step(*cause) && stale < kMostStale) {
@@ -200,22 +216,33 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
         continue;
       }
     }
-    // A device's request outranks the step that ended with the same instruction; a trap outranks a mere stop request.
-    if (cause) return wanted && std::holds_alternative<MachineRequest>(*wanted) ? *wanted : *cause;
-    if (request_) wanted = *std::exchange(request_, std::nullopt);
+    // What a device asks for, and an access seen, outrank the step that ended with the same instruction; a trap
+    // outranks a mere stop request.
+    if (cause) return wanted && !std::holds_alternative<Interrupted>(*wanted) ? *wanted : *cause;
+    if (request_) {
+      wanted = *std::exchange(request_, std::nullopt);
+      seen_.reset();
+    } else if (seen_) {
+      wanted = *std::exchange(seen_, std::nullopt);
+    }
+    if (!half_done && !wanted) turn.leave();
   }
 }
 
-std::optional<StopCause> VcpuThread::handle(kvm::Vcpu& vcpu, kvm::Exit& exit) {
+std::optional<StopCause> VcpuThread::handle(kvm::Exit& exit, kvm::Vcpu& vcpu) {
   using Result = std::optional<StopCause>;
   return std::visit(
       Overloaded{
           [&](kvm::ExitIo& io) -> Result {
-            serve(ports_, io);
+            serve(io);
             return {};
           },
           [&](kvm::ExitMmio& access) -> Result {
-            serve(mmio_, access);
+            serve(access);
+            return {};
+          },
+          [&](kvm::ExitMsr& access) -> Result {
+            serve(access, vcpu);
             return {};
           },
           [](kvm::ExitDebug& debug) -> Result { return DebugTrap{debug.exception, debug.dr6}; },
@@ -223,12 +250,54 @@ std::optional<StopCause> VcpuThread::handle(kvm::Vcpu& vcpu, kvm::Exit& exit) {
           [](kvm::ExitHalt&) -> Result { return HostFault{"HLT left KVM although it has the interrupt chips"}; },
           [](kvm::ExitShutdown&) -> Result { return TripleFault{}; },
           [](kvm::ExitEmulationFailure& failure) -> Result { return EmulationFailure{std::move(failure.bytes)}; },
-          [](kvm::ExitHostFault& fault) -> Result { return HostFault{std::move(fault.text)}; },
-          [&](kvm::ExitMsr& access) -> Result {
-            vcpu.complete_msr(access);
-            return {};
-          }},
+          [](kvm::ExitHostFault& fault) -> Result { return HostFault{std::move(fault.text)}; }},
       exit);
+}
+
+void VcpuThread::serve(kvm::ExitIo& io) {
+  for (std::uint32_t i = 0; i < io.count; ++i) {
+    const auto element = io.data.subspan(std::size_t{i} * io.size, io.size);
+    if (io.in) {
+      store(element, ports_.read(io.port, io.size));
+    } else {
+      ports_.write(io.port, io.size, load(element));
+    }
+    watch_.note({.space = WatchedAccess::Space::kPort,
+                 .write = !io.in,
+                 .address = io.port,
+                 .size = io.size,
+                 .value = load(element)},
+                seen_);
+  }
+}
+
+void VcpuThread::serve(kvm::ExitMmio& access) {
+  if (watch_.any_page() && watch_.serve(access, seen_)) return;
+  const auto size = static_cast<unsigned>(access.data.size());
+  if (access.write) {
+    mmio_.write(access.address, size, load(access.data));
+  } else {
+    store(access.data, mmio_.read(access.address, size));
+  }
+  watch_.note({.space = WatchedAccess::Space::kMmio,
+               .write = access.write,
+               .address = access.address,
+               .size = size,
+               .value = load(access.data)},
+              seen_);
+}
+
+void VcpuThread::serve(kvm::ExitMsr& access, kvm::Vcpu& vcpu) {
+  const std::uint64_t before = access.write ? vcpu.msr(access.index) : 0;
+  const std::optional<std::uint64_t> value = vcpu.complete_msr(access);
+  if (!value) return;
+  watch_.note({.space = WatchedAccess::Space::kMsr,
+               .write = access.write,
+               .address = access.index,
+               .size = 1,
+               .value = *value,
+               .before = before},
+              seen_);
 }
 
 bool VcpuThread::asleep_since_last_look() {
@@ -236,8 +305,7 @@ bool VcpuThread::asleep_since_last_look() {
   bool asleep = false;
   std::uint64_t switches = 0;
   for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("State:"))
-      asleep = line.find('S') != std::string::npos && line.find("S (") != std::string::npos;
+    if (line.starts_with("State:")) asleep = line.find("S (") != std::string::npos;
     if (line.find("ctxt_switches:") != std::string::npos) switches += std::stoull(line.substr(line.find(':') + 1));
   }
   return std::exchange(last_switches_, switches) == switches && asleep;

@@ -19,6 +19,7 @@
 #include "vmm/devices/bus.hpp"
 #include "vmm/kvm/vcpu.hpp"
 #include "vmm/kvm/vm.hpp"
+#include "vmm/machine/access_watch.hpp"
 #include "vmm/machine/mailbox.hpp"
 #include "vmm/machine/stop.hpp"
 
@@ -30,7 +31,7 @@ using ExitCounts = std::array<std::atomic<std::uint64_t>, std::variant_size_v<kv
 class VcpuThread {
  public:
   /// Starts the thread and waits until its vCPU exists, parked. Throws what its creation threw.
-  VcpuThread(unsigned index, const kvm::Vm& vm, Bus& ports, Bus& mmio, StopSink sink);
+  VcpuThread(unsigned index, const kvm::Vm& vm, Bus& ports, Bus& mmio, AccessWatch& watch, StopSink sink);
   /// Ends the thread, also from Running; a report may still be on its way.
   ~VcpuThread();
   VcpuThread(const VcpuThread&) = delete;
@@ -63,19 +64,26 @@ class VcpuThread {
 
  private:
   void body(const kvm::Vm& vm, std::promise<void> started);
-  void obey(kvm::Vcpu& vcpu, RunOrder& order);
+  void obey(kvm::Vcpu& vcpu, const RunOrder& order);
+  static void depart(kvm::Vcpu& vcpu, const Leg& leg);
   StopCause run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& debug);
   /// Empty when the vCPU shall go on.
-  std::optional<StopCause> handle(kvm::Vcpu& vcpu, kvm::Exit& exit);
+  std::optional<StopCause> handle(kvm::Exit& exit, kvm::Vcpu& vcpu);
+  void serve(kvm::ExitIo& io);
+  void serve(kvm::ExitMmio& access);
+  void serve(kvm::ExitMsr& access, kvm::Vcpu& vcpu);
   void kick();
 
   const unsigned index_;
   Bus& ports_;
   Bus& mmio_;
+  AccessWatch& watch_;
   StopSink sink_;
   Mailbox mailbox_;
   ExitCounts exits_{};
-  std::optional<MachineRequest> request_;  // vCPU thread only
+  // vCPU thread only:
+  std::optional<MachineRequest> request_;
+  std::optional<WatchedAccess> seen_;
   std::atomic<int> tid_{0};
   std::uint64_t last_switches_ = 0;
   std::thread thread_;  // last: starts when all else is built

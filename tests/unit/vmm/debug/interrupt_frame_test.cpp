@@ -107,20 +107,28 @@ TEST_CASE("where an instruction may lead: INT n to its vector, SYSCALL to its MS
   REQUIRE(side_exits(bench.long_mode, bench.memory).vectors.back() == 0);
 }
 
-TEST_CASE("what a row of steps must not run over unseen") {
+TEST_CASE("VMCALL and VMMCALL are hypercalls, their neighbours are not") {
   Bench bench;
-  const auto plain = [&](std::initializer_list<unsigned> bytes) {
+  const auto hypercall = [&](std::initializer_list<unsigned> bytes) {
     bench.code(bytes);
-    return step_is_plain(bench.long_mode, bench.memory);
+    return at_hypercall(bench.long_mode, bench.memory);
   };
-  REQUIRE(plain({0x90, 0x9c}));
-  REQUIRE(plain({0x48, 0x01, 0xd8}));
-  REQUIRE_FALSE(plain({0x9c, 0x90}));
-  REQUIRE_FALSE(plain({0x66, 0x9c}));
-  REQUIRE_FALSE(plain({0x48, 0xcf}));
-  REQUIRE_FALSE(plain({0xcd, 0x80}));
-  REQUIRE_FALSE(plain({0x0f, 0x05}));
-  REQUIRE_FALSE(plain({0x0f, 0x34}));
+  REQUIRE(hypercall({0x0f, 0x01, 0xc1}));
+  REQUIRE(hypercall({0x0f, 0x01, 0xd9}));
+  REQUIRE_FALSE(hypercall({0x0f, 0x01, 0xd0}));
+  REQUIRE_FALSE(hypercall({0x0f, 0x05, 0xc1}));
+}
+
+TEST_CASE("an exception's origin stands on the stack, behind its error code") {
+  Bench bench;
+  const std::array<std::uint64_t, 3> words{0x2, 0x1234, 0x8};
+  bench.memory.write(bench.long_mode.gpr[kRsp], std::as_bytes(std::span(words)));
+  const auto fault = exception_origin(bench.long_mode, bench.memory, 14);
+  REQUIRE(fault->error_code == 2);
+  REQUIRE(fault->address == 0x1234);
+  const auto divide = exception_origin(bench.long_mode, bench.memory, 0);
+  REQUIRE_FALSE(divide->error_code);
+  REQUIRE(divide->address == 2);
 }
 
 TEST_CASE("a step that ended in a handler leaves no TF in the frame, behind an error code and a push either") {

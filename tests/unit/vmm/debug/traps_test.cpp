@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "vmm/cpu/entry_state.hpp"
+#include "vmm/debug/breakpoints.hpp"
 #include "vmm/memory/layout.hpp"
 
 using namespace vmm;
@@ -11,26 +12,27 @@ using namespace vmm;
 namespace {
 
 constexpr std::uint64_t kPc = 0x1000;
-constexpr std::uint64_t kDr6Step = 1U << 14;
 
 struct Bench {
   Bench() : breakpoints(std::async(std::launch::deferred, [this] { return host; }).share(), {}) {
     host.int3_real = kvm::TrapEffect::kDebugExit;
-    breakpoints.use(memory);
+    breakpoints.use(memory, planted);
   }
   void plant(std::uint64_t address) {
     REQUIRE(breakpoints.insert({gdb::BreakpointType::kSoftware, address, 1}));
     const CpuState* states[] = {&state};
-    breakpoints.arm(states);
+    plan = breakpoints.plan(states);
   }
   Verdict interpret(const StopCause& cause, bool stepping = false) {
-    return vmm::interpret(cause, state, {breakpoints, memory, host, {}, stepping});
+    return vmm::interpret(cause, state, {*plan, memory, host, {}, stepping});
   }
 
   kvm::HostAbilities host;
   GuestMemory memory{layout::kMinRam};
   CpuState state = real_mode_entry({}, kPc);
+  PlantedBytes planted{memory};
   Breakpoints breakpoints;
+  std::shared_ptr<const Plan> plan = std::make_shared<Plan>();
 };
 
 }  // namespace
@@ -55,8 +57,8 @@ TEST_CASE("an emulation failure is our trap, the guest's int3, or a crash that s
 
 TEST_CASE("a #DB is the end of our step, or the guest's own") {
   Bench bench;
-  REQUIRE(std::holds_alternative<StepDone>(bench.interpret(DebugTrap{1, kDr6Step}, true)));
-  REQUIRE(std::get<GoOn>(bench.interpret(DebugTrap{1, kDr6Step}, false)).exception == 1);
+  REQUIRE(std::holds_alternative<StepDone>(bench.interpret(DebugTrap{1, DebugTrap::kSingleStep}, true)));
+  REQUIRE(std::get<GoOn>(bench.interpret(DebugTrap{1, DebugTrap::kSingleStep}, false)).exception == 1);
 }
 
 TEST_CASE("crashes say what happened and keep the machine's request apart") {

@@ -1,0 +1,274 @@
+#include "vmm/debug/cpu_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "vmm/cpu/page_walk.hpp"
+#include "vmm/debug/breakpoint_actions.hpp"
+#include "vmm/debug/interrupt_frame.hpp"
+#include "vmm/debug/memory_operands.hpp"
+
+namespace vmm {
+
+CpuRun::CpuRun(RunContext& context, std::shared_ptr<const Plan> plan, unsigned vcpu, const CpuState& state, bool dirty,
+               const Assignment& assignment)
+    : context_(context),
+      host_(context.abilities.get()),
+      plan_(std::move(plan)),
+      index_(vcpu),
+      task_(assignment),
+      state_(state),
+      dirty_(dirty),
+      get_off_(assignment.get_off) {}
+
+std::optional<Leg> CpuRun::first(kvm::Vcpu& vcpu) { return leg(vcpu); }
+
+std::optional<Leg> CpuRun::next(kvm::Vcpu& vcpu, const StopCause& reported, const CpuState& state) {
+  state_ = state;
+  dirty_ = false;
+  outcome_ = Parked{};
+  const StopCause cause = tidy(reported);
+  const TrapContext traps{.plan = *plan_,
+                          .memory = context_.machine.memory(),
+                          .host = host_,
+                          .hooks = hooks_,
+                          .stepping = stepping_,
+                          .planted = task_.planted && !tracing()};
+  if (!judge(vcpu, interpret(cause, state_, traps))) return {};
+  return leg(vcpu);
+}
+
+// --- how it departs ---------------------------------------------------------------------------------------
+
+std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
+  launched_ = state_;
+  while (continue_in_software()) {
+    if (!judge(vcpu, StepDone{})) return {};
+    launched_ = state_;
+  }
+  const kvm::HostAbilities& host = host_;
+  const bool asked = asked_to_step();
+  const bool step = asked || tracing();
+  Leg leg;
+  if (dirty_) leg.state = state_;
+  leg.wake = std::exchange(task_.wake, false);
+  leg.exception = std::exchange(exception_, std::nullopt);
+  leg.dr6 = std::exchange(dr6_, 0);
+  leg.debug.step = step;
+  // A guest that is stepped only to be looked at must have its interrupts.
+  leg.debug.block_interrupts = asked && context_.block_interrupts;
+  leg.debug.registers = step ? plan_->watch_registers() : plan_->registers;
+  leg.debug.trap_int3 = task_.planted && !tracing() && plan_->any_in_memory();
+  const bool stepped_before = std::exchange(stepping_, step);
+  leg.debug.trap_debug = context_.step_flag_loose || (stepped_before && host.stale_step);
+  hook(leg, vcpu);
+  const bool interruptible = !(leg.debug.block_interrupts && host.block_interrupts) && (state_.rflags & kRflagsIf) != 0;
+  if (step && interruptible && (state_.rflags & kRflagsTf) == 0) context_.step_flag_loose = true;
+  read_ = tracing() ? read_by_next_instruction(state_, context_.machine.memory(), *plan_) : std::nullopt;
+  dirty_ = false;
+  return leg;
+}
+
+/// Debug registers on the guest's handlers, where the host would else lose control.
+void CpuRun::hook(Leg& leg, kvm::Vcpu& vcpu) {
+  const kvm::HostAbilities& host = host_;
+  const auto watch = [&](std::uint64_t address) {
+    const auto free = std::ranges::find_if(leg.debug.registers, [](const auto& row) { return !row; });
+    if (free != leg.debug.registers.end()) *free = kvm::DebugRegister{.address = address};
+  };
+  const auto hook_handler = [&](unsigned vector, std::optional<std::uint64_t>& address) {
+    address = handler_of(state_, context_.machine.memory(), vector);
+    if (address) watch(*address);
+  };
+  hooks_ = {};
+  if (stepping_ && !host.step_enters_handlers) {
+    hooks_.step_ends_at = side_addresses(vcpu);
+    for (const auto& address : hooks_.step_ends_at) {
+      if (address) watch(*address);
+    }
+  }
+  if (stepping_ && !host.step_user && cpl_of(state_) == 3) hook_handler(1, hooks_.debug_handler);
+  if (task_.planted && plan_->user_traps && !tracing()) hook_handler(3, hooks_.breakpoint_handler);
+}
+
+/// Where the step of a CPU may end, beside behind its instruction: the CPU clears TF on the way into a handler, so by
+/// itself it would stop only when that has returned (SDM 3B 18.3.1.4).
+std::array<std::optional<std::uint64_t>, 4> CpuRun::side_addresses(kvm::Vcpu& vcpu) const {
+  const SideExits exits = side_exits(state_, context_.machine.memory());
+  std::array<std::optional<std::uint64_t>, 4> found;
+  auto next = found.begin();
+  const auto add = [&](std::optional<std::uint64_t> address) {
+    if (!address || *address == linear_pc(state_) || std::ranges::find(found, address) != found.end()) return;
+    *next++ = address;
+  };
+  if (exits.entry_msr) add(vcpu.msr(*exits.entry_msr));
+  for (const unsigned vector : exits.vectors) add(handler_of(state_, context_.machine.memory(), vector));
+  return found;
+}
+
+/// IRETQ to user mode, on hosts where a step over it would lose control: done here, when it is to be stepped.
+bool CpuRun::continue_in_software() {
+  if (!(asked_to_step() || tracing()) || host_.step_user || mode_of(state_) != CpuMode::kLong64 || cpl_of(state_) != 0)
+    return false;
+  const GuestMemory& memory = context_.machine.memory();
+  constexpr std::array kIretq{std::byte{0x48}, std::byte{0xcf}};
+  std::array<std::byte, 2> bytes{};
+  const std::size_t read = read_linear(state_, memory, context_.machine.planted(), linear_pc(state_), bytes);
+  if (read != bytes.size() || bytes != kIretq) return false;
+  const auto frame = frame_at(state_, memory, state_.gpr[kRsp]);
+  const auto user = frame ? return_to_user(state_, memory, *frame) : std::nullopt;
+  if (!user) return false;
+  state_ = *user;
+  dirty_ = true;
+  return true;
+}
+
+// --- what a stop leads to; true: it runs on -----------------------------------------------------------------
+
+/// Takes out of the state, and of the guest's memory, what a step of ours left there.
+StopCause CpuRun::tidy(const StopCause& reported) {
+  StopCause cause = reported;
+  if (stepping_) {
+    const CpuState before = state_;
+    state_ = without_step_flag(launched_, state_, context_.machine.memory());
+    dirty_ = state_ != before;
+  }
+  auto* trap = std::get_if<DebugTrap>(&cause);
+  if (trap != nullptr && context_.step_flag_loose && !stepping_ && (trap->dr6 & DebugTrap::kSingleStep) != 0 &&
+      (state_.rflags & kRflagsTf) != 0) {
+    trap->dr6 &= ~DebugTrap::kSingleStep;
+    state_.rflags &= ~kRflagsTf;
+    dirty_ = true;
+  }
+  return cause;
+}
+
+bool CpuRun::stop(gdb::StopReason reason, std::uint64_t address, std::string console, gdb::BreakpointSpec spec) {
+  gdb::StopEvent event;
+  event.thread = index_ + 1;
+  event.reason = reason;
+  event.address = address;
+  event.console = std::move(console);
+  outcome_ = Stopped{std::move(event), spec};
+  return false;
+}
+
+bool CpuRun::judge(kvm::Vcpu& vcpu, const Verdict& verdict) {
+  const auto adopt = [&](const std::optional<CpuState>& state) {
+    if (!state) return;
+    state_ = *state;
+    dirty_ = true;
+  };
+  if (const auto* go_on = std::get_if<GoOn>(&verdict)) {
+    adopt(go_on->state);
+    exception_ = go_on->exception;
+    dr6_ = go_on->dr6;
+    return !go_on->step_over || step_off();
+  }
+  if (const auto* done = std::get_if<StepDone>(&verdict)) {
+    adopt(done->state);
+    get_off_ = at_breakpoint_ = false;
+    return judge_step(vcpu);
+  }
+  if (const auto* hit = std::get_if<Hit>(&verdict)) {
+    adopt(hit->state);
+    get_off_ = false;
+    return judge_hit(vcpu, *hit);
+  }
+  if (const auto* caught = std::get_if<Caught>(&verdict)) {
+    get_off_ = false;
+    const Breakpoint* handler = plan_->caught_at(linear_pc(state_));
+    at_breakpoint_ = handler != nullptr;
+    return stop(gdb::StopReason::kSignal, 0, caught->text);
+  }
+  if (const auto* crash = std::get_if<Crash>(&verdict)) {
+    // The emulator knows fewer instructions than the CPU, which would do this one if the page let it.
+    const bool may_be_the_page = crash->signal == gdb::Signal::kIllegal && !plan_->pages.empty() && !task_.lifted;
+    if (may_be_the_page) {
+      get_off_ = true;
+      outcome_ = NeedsStillness{.unprotected = true};
+    } else {
+      outcome_ = *crash;
+    }
+    return false;
+  }
+  if (const auto* request = std::get_if<MachineRequest>(&verdict)) outcome_ = *request;
+  return false;
+}
+
+/// Off what lies at the program counter: a register is simply not armed for one step, a byte in memory must be taken
+/// out, which another CPU could slip through.
+bool CpuRun::step_off() {
+  get_off_ = true;
+  if (!task_.planted || tracing()) return true;
+  const auto place = walk(state_, context_.machine.memory(), linear_pc(state_));
+  if (!place || !plan_->plants(place->physical)) return true;
+  outcome_ = NeedsStillness{.unprotected = false};
+  return false;
+}
+
+bool CpuRun::judge_hit(kvm::Vcpu& vcpu, const Hit& hit) {
+  at_breakpoint_ = false;
+  if (hit.reason >= gdb::StopReason::kWriteWatch) return stop(hit.reason, hit.address, {}, hit.spec);
+  const std::uint64_t pc = linear_pc(state_);
+  const Breakpoint* row = plan_->at(pc);
+  if (row == nullptr || !plan_->counts_in(pc, state_.cr3)) return step_off();
+  StoppedCpu cpu(context_.machine, vcpu, state_, context_.layout, context_.say);
+  const HitVerdict verdict = run_actions(*row->actions, cpu);
+  (verdict.counts ? row->counts->hits : row->counts->passes).fetch_add(1, std::memory_order_relaxed);
+  if (!verdict.stops) return step_off();
+  at_breakpoint_ = true;
+  return stop(hit.reason, 0, verdict.why, hit.spec);
+}
+
+/// What is found by looking after each instruction.
+bool CpuRun::judge_looks(kvm::Vcpu& vcpu) {
+  if (const auto row = read_) {
+    const Breakpoint& watch = plan_->rows.at(*row);
+    plan_->values->changed(plan_->rows, *row);
+    return judge_hit(vcpu, hit_of(watch));
+  }
+  const auto* cr3 = plan_->catchpoint(Catchpoint::Kind::kCr3);
+  if (cr3 != nullptr && state_.cr3 != launched_.cr3) {
+    return stop(gdb::StopReason::kSignal, 0,
+                tell(*cr3, state_, fmt::format("{:#x} -> {:#x}", launched_.cr3, state_.cr3)));
+  }
+  if (tracing() || task_.lifted) {
+    if (const auto changed = plan_->values->changed(plan_->rows)) {
+      const Breakpoint& watch = plan_->rows.at(*changed);
+      if (watch.spec.type != gdb::BreakpointType::kReadWatch) return judge_hit(vcpu, hit_of(watch));
+    }
+  }
+  const auto* hypercall = plan_->catchpoint(Catchpoint::Kind::kHypercall);
+  if (hypercall != nullptr && at_hypercall(state_, context_.machine.memory())) {
+    const auto& gpr = state_.gpr;
+    return stop(gdb::StopReason::kSignal, 0,
+                tell(*hypercall, state_,
+                     fmt::format("rax {:#x}, rbx {:#x}, rcx {:#x}, rdx {:#x}, rsi {:#x}", gpr[kRax], gpr[kRbx],
+                                 gpr[kRcx], gpr[kRdx], gpr[kRsi])));
+  }
+  return true;
+}
+
+/// A step has ended: is that what was wanted?
+bool CpuRun::judge_step(kvm::Vcpu& vcpu) {
+  const std::uint64_t pc = linear_pc(state_);
+  if (!judge_looks(vcpu)) return false;
+  const bool asked = task_.verb == Assignment::Verb::kStep;
+  if (asked && (!task_.range || !task_.range->contains(pc))) return stop(gdb::StopReason::kSignal);
+  if (asked || tracing()) {
+    if (const Breakpoint* row = plan_->at(pc)) return judge_hit(vcpu, hit_of(*row));
+    if (const Breakpoint* row = plan_->caught_at(pc)) {
+      return judge(vcpu, Caught{tell_exception(*row->catchpoint, state_, context_.machine.memory())});
+    }
+  }
+  if (task_.alone && !task_.solo) {
+    outcome_ = Detour{};
+    return false;
+  }
+  return true;
+}
+
+}  // namespace vmm

@@ -1,0 +1,114 @@
+/// One vCPU's way from "run" to the first stop that the I/O thread must hear of. False conditions, range steps, steps
+/// over breakpoints in debug registers, exceptions of the guest's own: all of it is decided on the vCPU's thread, and
+/// no other CPU hears of it.
+///
+/// Thread: made by the I/O thread, used by the vCPU's while it runs, read by the I/O thread once it has parked.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "gdbstub/types.hpp"
+#include "gdbstub/x86/registers.hpp"
+#include "vmm/debug/breakpoints.hpp"
+#include "vmm/debug/plan.hpp"
+#include "vmm/debug/traps.hpp"
+#include "vmm/kvm/probes.hpp"
+#include "vmm/machine/machine.hpp"
+
+namespace vmm {
+
+/// What every CpuRun of a machine needs; outlives them.
+struct RunContext {
+  Machine& machine;
+  HostAbilitiesFuture abilities;
+  const gdb::x86::Layout& layout;
+  /// A line of the guest's for the user (dprintf). Thread: any.
+  std::function<void(std::string)> say;
+  bool block_interrupts = true;  ///< while stepping
+  /// An interrupt may have put the TF of a step of ours into a frame that nobody knows.
+  std::atomic<bool> step_flag_loose = false;
+};
+
+/// What it shall do.
+struct Assignment {
+  enum class Verb : std::uint8_t { kStay, kContinue, kStep };
+  Verb verb = Verb::kStay;
+  std::optional<gdb::AddressRange> range{};  ///< of kStep: it goes on while the linear program counter is in it
+  bool get_off = false;                      ///< its first instruction is stepped over whatever lies there
+  bool wake = false;                         ///< leave HLT
+  bool planted = true;                       ///< the plan's traps are in memory, and other CPUs run
+  bool alone = false;   ///< no other CPU runs, nothing is planted: at most one instruction, unless …
+  bool solo = false;    ///< … no other CPU is to run, either
+  bool lifted = false;  ///< the plan's pages are not protected
+};
+
+class CpuRun final : public Course {
+ public:
+  // Why it parked:
+  struct NeedsStillness {  ///< it must step while all others stand
+    bool unprotected;      ///< … and while no page is protected
+  };
+  struct Detour {};  ///< the one instruction is done, the assignment is not
+  struct Stopped {
+    gdb::StopEvent event;
+    gdb::BreakpointSpec spec{};  ///< what it ran into, if anything
+  };
+  using Outcome = std::variant<Parked, NeedsStillness, Detour, Stopped, Crash, MachineRequest>;
+
+  /// `state`: where it stands; `dirty`: KVM does not know of it yet.
+  CpuRun(RunContext& context, std::shared_ptr<const Plan> plan, unsigned vcpu, const CpuState& state, bool dirty,
+         const Assignment& assignment);
+
+  std::optional<Leg> first(kvm::Vcpu& vcpu) override;
+  std::optional<Leg> next(kvm::Vcpu& vcpu, const StopCause& cause, const CpuState& state) override;
+
+  const Outcome& outcome() const { return outcome_; }
+  const CpuState& state() const { return state_; }
+  bool dirty() const { return dirty_; }
+  /// It was to get off what lies at its program counter, and did not come to it.
+  bool must_get_off() const { return get_off_; }
+  /// Its stop was told as a breakpoint here.
+  bool at_breakpoint() const { return at_breakpoint_; }
+
+ private:
+  std::optional<Leg> leg(kvm::Vcpu& vcpu);
+  void hook(Leg& leg, kvm::Vcpu& vcpu);
+  std::array<std::optional<std::uint64_t>, 4> side_addresses(kvm::Vcpu& vcpu) const;
+  bool continue_in_software();
+  StopCause tidy(const StopCause& cause);
+  bool judge(kvm::Vcpu& vcpu, const Verdict& verdict);
+  bool judge_step(kvm::Vcpu& vcpu);
+  bool judge_hit(kvm::Vcpu& vcpu, const Hit& hit);
+  bool judge_looks(kvm::Vcpu& vcpu);
+  bool step_off();
+  bool stop(gdb::StopReason reason, std::uint64_t address = 0, std::string console = {}, gdb::BreakpointSpec spec = {});
+  bool tracing() const { return plan_->trace; }
+  /// The next instruction is stepped because it is to be, not only to be looked at.
+  bool asked_to_step() const { return task_.verb == Assignment::Verb::kStep || get_off_ || task_.alone; }
+
+  RunContext& context_;
+  const kvm::HostAbilities host_;
+  std::shared_ptr<const Plan> plan_;
+  const unsigned index_;
+  Assignment task_;
+  CpuState state_;
+  bool dirty_;
+  bool get_off_;
+  bool stepping_ = false;  // the present leg is a step
+  bool at_breakpoint_ = false;
+  CpuState launched_;  // what the present leg began with
+  HandlerHooks hooks_;
+  std::optional<std::uint8_t> exception_;
+  std::uint64_t dr6_ = 0;
+  std::optional<std::size_t> read_;  // the row that the instruction of the present leg reads
+  Outcome outcome_ = Parked{};
+};
+
+}  // namespace vmm

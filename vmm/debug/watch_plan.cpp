@@ -1,0 +1,221 @@
+#include "vmm/debug/watch_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <optional>
+
+#include "vmm/cpu/page_walk.hpp"
+
+namespace vmm {
+
+namespace {
+
+using Kind = kvm::DebugRegister::Kind;
+using Mechanism = Breakpoint::Mechanism;
+using Traps = kvm::ProtectedPage::Traps;
+
+constexpr std::uint64_t kPageSize = 4096;
+constexpr std::uint64_t kPageMask = ~(kPageSize - 1);
+
+/// Watchpoints of one kind that overlap or touch, as one range.
+struct Run {
+  std::uint64_t first;
+  std::uint64_t end;
+  std::vector<std::size_t> rows;
+};
+
+std::vector<Run> merged(const Plan& plan, bool reads) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+    const gdb::BreakpointSpec& spec = plan.rows[i].spec;
+    if (is_watch(spec) && watches_reads(spec) == reads) order.push_back(i);
+  }
+  std::ranges::sort(order, {}, [&](std::size_t i) { return plan.rows[i].spec.address; });
+  std::vector<Run> runs;
+  for (const std::size_t i : order) {
+    const gdb::BreakpointSpec& spec = plan.rows[i].spec;
+    const std::uint64_t end = spec.address + spec.kind;
+    if (runs.empty() || spec.address > runs.back().end) {
+      runs.push_back({spec.address, end, {i}});
+    } else {
+      runs.back().end = std::max(runs.back().end, end);
+      runs.back().rows.push_back(i);
+    }
+  }
+  return runs;
+}
+
+/// What the registers hold when all of `run` goes into them; false when too few are free.
+bool give_registers(Plan& plan, const Run& run, Kind kind) {
+  std::vector<kvm::DebugRegister> wanted = registers_for(kind, run.first, run.end - run.first);
+  // A write that changes nothing watched is told to nobody, so a register may cover more.
+  const std::uint64_t aligned = run.first & ~std::uint64_t{7};
+  const std::uint64_t wide = (run.end - aligned + 7) / 8;
+  bool wider = false;
+  if (kind == Kind::kWrite && wide < wanted.size()) {
+    wanted = registers_for(kind, aligned, wide * 8);
+    wider = true;
+  }
+  std::vector<std::size_t> free;
+  for (std::size_t i = 0; i < Plan::kRegisters; ++i) {
+    if (!plan.registers.at(i)) free.push_back(i);
+  }
+  if (free.size() < wanted.size()) return false;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    plan.registers.at(free[i]) = wanted[i];
+    plan.owners.at(free[i]) = run.rows;
+    plan.compared.at(free[i]) = kind == Kind::kWrite && (wider || run.rows.size() > 1);
+  }
+  for (const std::size_t row : run.rows) plan.rows[row].mechanism = Mechanism::kDebugRegister;
+  return true;
+}
+
+void locate(Breakpoint& row, const WatchContext& context) {
+  for (const CpuState* state : context.states) {
+    std::vector<LinearPiece> pieces = linear_pieces(*state, context.memory, row.spec.address, row.spec.kind);
+    std::uint64_t size = 0;
+    for (const LinearPiece& piece : pieces) size += piece.size;
+    if (size < row.spec.kind) continue;
+    row.pieces = std::move(pieces);
+    return;
+  }
+}
+
+std::vector<std::uint64_t> pages_of(const Breakpoint& row) {
+  std::vector<std::uint64_t> pages;
+  for (const LinearPiece& piece : row.pieces) {
+    for (std::uint64_t page = piece.physical & kPageMask; page < piece.physical + piece.size; page += kPageSize) {
+      pages.push_back(page);
+    }
+  }
+  return pages;
+}
+
+/// Why its pages can't be protected; empty when they can.
+std::string obstacle(const Breakpoint& row, const WatchContext& context, const std::vector<HeldPage>& held) {
+  const bool reads = watches_reads(row.spec);
+  if (!(reads ? context.host.protect_all : context.host.protect_writes)) {
+    return reads ? "this host's KVM cannot show reads" : "this host's KVM cannot show writes";
+  }
+  for (const CpuState* state : context.states) {
+    const auto place = walk(*state, context.memory, row.spec.address);
+    if (place && place->user && !context.host.protect_writes_user)
+      return "this host's KVM cannot show writes of user mode";
+  }
+  for (const std::uint64_t page : pages_of(row)) {
+    const auto holder = std::ranges::find(held, page, &HeldPage::physical);
+    if (holder != held.end()) return "its page holds " + holder->what;
+    if (!reads) continue;
+    for (const CpuState* state : context.states) {
+      const auto code = walk(*state, context.memory, linear_pc(*state));
+      if (code && (code->physical & kPageMask) == page) return "its page holds code";
+    }
+  }
+  return {};
+}
+
+void protect(Plan& plan, std::size_t index) {
+  const Breakpoint& row = plan.rows[index];
+  const bool reads = watches_reads(row.spec);
+  for (const std::uint64_t page : pages_of(row)) {
+    const auto present = std::ranges::find(plan.pages, page, &kvm::ProtectedPage::physical);
+    if (present == plan.pages.end()) {
+      plan.pages.push_back({.physical = page, .traps = reads ? Traps::kAll : Traps::kWrites});
+    } else if (reads) {
+      present->traps = Traps::kAll;
+    }
+  }
+  for (const LinearPiece& piece : row.pieces) {
+    plan.ranges.push_back({.id = static_cast<unsigned>(index),
+                           .first = piece.physical,
+                           .size = piece.size,
+                           .reads = reads,
+                           .writes = row.spec.type != gdb::BreakpointType::kReadWatch});
+  }
+}
+
+}  // namespace
+
+std::vector<kvm::DebugRegister> registers_for(Kind kind, std::uint64_t first, std::uint64_t size) {
+  std::vector<kvm::DebugRegister> pieces;
+  // More than five are more than there are: no need to go on.
+  while (size > 0 && pieces.size() <= Plan::kRegisters) {
+    const std::uint64_t aligned = first == 0 ? 8 : std::uint64_t{1} << std::min(std::countr_zero(first), 3);
+    const std::uint64_t length = std::min(aligned, std::bit_floor(std::min<std::uint64_t>(size, 8)));
+    pieces.push_back({.kind = kind, .length = static_cast<std::uint8_t>(length), .address = first});
+    first += length;
+    size -= length;
+  }
+  return pieces;
+}
+
+std::vector<HeldPage> pages_of_the_cpu(const WatchContext& context) {
+  std::vector<HeldPage> held;
+  const auto add = [&](const CpuState& state, std::uint64_t linear, std::string what) {
+    if (const auto found = walk(state, context.memory, linear))
+      held.push_back({found->physical & kPageMask, std::move(what)});
+  };
+  for (std::size_t i = 0; i < context.states.size(); ++i) {
+    const CpuState& state = *context.states[i];
+    const bool long_mode = (state.efer & kEferLma) != 0;
+    const std::uint64_t base = long_mode ? 0 : state.segments[kSs].base;
+    constexpr std::uint64_t kFrames = 512;  // what a few nested handlers push
+    for (const std::uint64_t below : {std::uint64_t{0}, std::uint64_t{1}, kFrames}) {
+      add(state, base + state.gpr[kRsp] - below, fmt::format("the stack of CPU {}", i));
+    }
+    // RSP0-RSP2 and IST1-IST7 of a 64-bit TSS, ESP0 of a 32-bit one (SDM 3A 7.7, 7.2.1).
+    const auto stack_of = [&](std::uint64_t offset, std::size_t size) {
+      std::uint64_t top = 0;
+      const auto bytes = std::as_writable_bytes(std::span(&top, 1)).first(size);
+      if (read_linear(state, context.memory, state.tr.base + offset, bytes) == size && top != 0) {
+        add(state, top - 1, fmt::format("an interrupt stack of CPU {}", i));
+      }
+    };
+    if (state.tr.limit < 0x67) continue;
+    if (!long_mode) stack_of(4, 4);
+    for (std::uint64_t offset : {4U, 12U, 20U, 36U, 44U, 52U, 60U, 68U, 76U, 84U}) {
+      if (long_mode) stack_of(offset, 8);
+    }
+  }
+  std::set<std::uint64_t> roots;
+  for (const CpuState* state : context.states) {
+    if (!roots.insert(state->cr3).second) continue;
+    for (const std::uint64_t page : table_pages(*state, context.memory)) held.push_back({page, "a page table"});
+  }
+  return held;
+}
+
+void plan_watchpoints(Plan& plan, const WatchContext& context) {
+  bool any = false;
+  for (Breakpoint& row : plan.rows) {
+    if (!is_watch(row.spec)) continue;
+    any = true;
+    locate(row, context);
+  }
+  if (!any) return;
+  std::string why = "this host's KVM never fires data watchpoints";
+  if (context.host.data_registers) {
+    why = "more than the debug registers hold";
+    for (const bool reads : {true, false}) {
+      for (const Run& run : merged(plan, reads)) give_registers(plan, run, reads ? Kind::kAccess : Kind::kWrite);
+    }
+  }
+  const std::vector<HeldPage> held = pages_of_the_cpu(context);
+  for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+    Breakpoint& row = plan.rows[i];
+    if (!is_watch(row.spec) || row.mechanism == Mechanism::kDebugRegister || row.pieces.empty()) continue;
+    const std::string problem = obstacle(row, context, held);
+    row.why = problem.empty() ? why : problem;
+    row.mechanism = problem.empty() ? Mechanism::kPage : Mechanism::kCompare;
+    if (problem.empty()) {
+      protect(plan, i);
+    } else {
+      plan.trace = true;
+    }
+  }
+}
+
+}  // namespace vmm

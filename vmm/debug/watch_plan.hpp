@@ -1,0 +1,40 @@
+/// How each watchpoint of a plan is served: debug registers where they do, else protected pages, else stepping and
+/// comparing.
+///
+/// Thread: I/O.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <span>
+
+#include "vmm/cpu/cpu_state.hpp"
+#include "vmm/debug/plan.hpp"
+#include "vmm/kvm/probes.hpp"
+#include "vmm/memory/guest_memory.hpp"
+
+namespace vmm {
+
+struct WatchContext {
+  const kvm::HostAbilities& host;
+  const GuestMemory& memory;
+  std::span<const CpuState* const> states;
+};
+
+/// Fills in mechanism, pieces and why of the plan's watchpoints, its data registers, ranges and pages.
+void plan_watchpoints(Plan& plan, const WatchContext& context);
+
+/// How many debug registers these watchpoints of one kind take: merged where they touch, in aligned pieces of 1, 2, 4
+/// or 8 bytes (SDM 3B 18.2.5).
+std::vector<kvm::DebugRegister> registers_for(kvm::DebugRegister::Kind kind, std::uint64_t first, std::uint64_t size);
+
+/// Guest-physical pages that must not be protected, each with what it holds: the CPU itself writes to stacks and page
+/// tables, and such a write can't leave the guest.
+struct HeldPage {
+  std::uint64_t physical;
+  std::string what;
+};
+std::vector<HeldPage> pages_of_the_cpu(const WatchContext& context);
+
+}  // namespace vmm

@@ -1,0 +1,79 @@
+#include "vmm/machine/access_watch.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace vmm {
+
+void AccessWatch::set(std::vector<Range> ranges) {
+  if (ranges == ranges_) return;
+  const auto msrs = [](const std::vector<Range>& rows) {
+    std::vector<kvm::MsrRange> found;
+    for (const Range& row : rows) {
+      if (row.space == WatchedAccess::Space::kMsr) found.push_back({static_cast<std::uint32_t>(row.first), 1});
+    }
+    return found;
+  };
+  const std::vector<kvm::MsrRange> wanted = msrs(ranges);
+  if (wanted != msrs(ranges_)) {
+    if (const auto done = vm_.trap_msrs(wanted); !done) spdlog::warn("{}", done.error());
+  }
+  ranges_ = std::move(ranges);
+}
+
+void AccessWatch::protect(std::vector<kvm::ProtectedPage> pages) {
+  std::ranges::sort(pages, {}, &kvm::ProtectedPage::physical);
+  if (pages == pages_) return;
+  vm_.protect(pages);
+  pages_ = std::move(pages);
+  turnstile_.engage(several_ && !pages_.empty());
+}
+
+bool AccessWatch::serve(const kvm::ExitMmio& access, std::optional<WatchedAccess>& seen) {
+  constexpr std::uint64_t kPageMask = ~std::uint64_t{0xfff};
+  if (std::ranges::find(pages_, access.address & kPageMask, &kvm::ProtectedPage::physical) == pages_.end())
+    return false;
+  std::array<std::byte, 8> before{};
+  const auto old = std::span(before).first(access.data.size());
+  memory_.read(access.address, old);
+  planted_.hide(access.address, old);
+  if (access.write) {
+    planted_.write_under(access.address, access.data);
+  } else {
+    std::ranges::copy(old, access.data.begin());
+  }
+  WatchedAccess done{.write = access.write, .address = access.address, .size = static_cast<unsigned>(old.size())};
+  std::memcpy(&done.value, access.data.data(), access.data.size());
+  for (const Range& range : ranges_) {
+    if (range.space != WatchedAccess::Space::kMemory) continue;
+    if (access.write && range.writes && !range.reads) {
+      // Only what changed inside the range counts.
+      bool changed = false;
+      for (std::size_t i = 0; i < old.size(); ++i) {
+        changed = changed || (access.address + i - range.first < range.size && old[i] != access.data[i]);
+      }
+      if (!changed) continue;
+    } else if (!(access.write ? range.writes : range.reads) || access.address >= range.first + range.size ||
+               range.first >= access.address + old.size()) {
+      continue;
+    }
+    done.id = range.id;
+    if (!seen) seen = done;
+  }
+  return true;
+}
+
+void AccessWatch::note(WatchedAccess access, std::optional<WatchedAccess>& seen) const {
+  const auto range = std::ranges::find_if(ranges_, [&](const Range& row) {
+    return row.space == access.space && (access.write ? row.writes : row.reads) &&
+           access.address < row.first + row.size && row.first < access.address + access.size;
+  });
+  if (range == ranges_.end() || seen) return;
+  access.id = range->id;
+  seen = access;
+}
+
+}  // namespace vmm
