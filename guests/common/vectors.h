@@ -3,9 +3,11 @@
 
 enum vector {
   DIVIDE_ERROR = 0,
+  DEBUG = 1,
   BREAKPOINT = 3,
   INVALID_OPCODE = 6,
   DOUBLE_FAULT = 8,
+  GENERAL_PROTECTION = 13,
   PAGE_FAULT = 14,
   EXCEPTION_COUNT = 32,
   TIMER_INTERRUPT = 32, /* the PICs' sixteen lines follow the exceptions */
