@@ -97,6 +97,11 @@ def pc():
     return value("$pc") & 0xFFFFFFFFFFFFFFFF
 
 
+def label(name):
+    """Where a symbol is: of a function, or a label in one."""
+    return value(f"(unsigned long)&{name}") & 0xFFFFFFFFFFFFFFFF
+
+
 def function():
     """The name of the function the guest stands in."""
     return gdb.selected_frame().name()

@@ -1,5 +1,4 @@
 # gdbvm: image bench64
-# gdbvm: requires data-debug-registers=yes
 # Watchpoints stop behind the write that they watch for.
 connect()
 stop_at("spin")

@@ -1,0 +1,22 @@
+# gdbvm: image traps64
+# gdbvm: append writes rounds=3
+# gdbvm: expect-exit 0
+# gdbvm: expect-serial writes: 3 rounds, neighbour 60, loaded 3207, checksum b60ea9ffa7ea5a97
+# A watchpoint may be set before there is paging, stays over a reset of the machine, and ends with the debugger's
+# going: the guest runs on to its end.
+connect()
+equal(function(), "pvh_entry")
+execute("watch watched.cells.qword")
+watch = gdb.breakpoints()[-1].number
+
+
+def first_store():
+    hit("continue", watch)
+    equal((function(), value("watched.cells.qword")), ("store_qword", 0x100000001))
+
+
+first_store()
+matches(execute("monitor reset"), "first instruction")
+forget_registers()
+first_store()
+execute("detach")

@@ -1,0 +1,34 @@
+# gdbvm: image smp64
+# gdbvm: args --cpus 4
+# gdbvm: append rounds=20 shared
+# gdbvm: expect-exit 0
+# gdbvm: expect-serial cpu 2: 20 rounds, visits 20 20 20 20 20 20 20 20
+# gdbvm: expect-serial shared: 80
+# Watchpoints hold on all CPUs: one CPU's own counter stops at each of its changes, on that CPU; a shared one on any.
+connect()
+stop_at("work_round")
+execute("watch cpus[2].visits[5]")
+own = gdb.breakpoints()[-1].number
+for visit in range(1, 11):
+    said = hit("continue", own)
+    matches(said, rf"Old value = {visit - 1}\s+New value = {visit}\s")
+    equal((function(), gdb.selected_thread().num), ("station_5", 3))
+execute(f"delete {own}")
+
+# Two CPUs may store before both are stopped: then the first stop shows both stores and gdb passes over the second.
+execute("watch shared_counter")
+shared = gdb.breakpoints()[-1].number
+execute("tbreak report")
+before, threads = value("shared_counter"), set()
+while True:
+    execute("continue")
+    if function() == "report":
+        break
+    equal(function(), "touch_shared")
+    now = value("shared_counter")
+    check(before < now <= before + 4, f"from {before} to {now}")
+    before = now
+    threads.add(gdb.selected_thread().num)
+check(len(threads) > 1, f"only {threads} stored")
+execute(f"delete {shared}")
+exits("continue")
