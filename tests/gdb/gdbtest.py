@@ -193,6 +193,20 @@ def packets(command):
     return re.findall(r"Sending packet: \$(.*?)#", text)
 
 
+def catch(kind, name):
+    """Sets a catchpoint; returns its number."""
+    said = execute(f"monitor catch {kind}")
+    matches(said, rf"^catchpoint \d+: {re.escape(name)}$")
+    return int(re.search(r"\d+", said)[0])
+
+
+def caught(number, pattern, command="continue"):
+    """Runs the command; the guest must stop at catchpoint `number`, with a line that says what happened."""
+    said = signalled(command, "SIGTRAP")
+    matches(said, rf"(?m)^catchpoint {number}: {pattern}$")
+    return said
+
+
 def forget_registers():
     """Makes gdb read the registers anew, after a packet that it knows nothing of."""
     execute("maintenance flush register-cache")
