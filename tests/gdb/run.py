@@ -5,10 +5,11 @@ usage: run.py (--gdbvm PROGRAM | --lab FOLDER) --guests FOLDER TEST.py
        --lab: the VM runs in the lab served in FOLDER (tests/lab/README.md), gdb here
 exit status: 0 passed, 1 failed, 77 skipped (the reason is printed)
 
-A test is Python that runs inside gdb (see gdbtest.py), with a header of `# gdbvm: KEY VALUE` lines:
+A test is Python that runs inside gdb (see gdbtest.py; or, with `mi`, outside), with a header of `# gdbvm: KEY VALUE` lines:
   image NAME           of the guests folder (required); several rows: a VM for each, one after the other
   args WORDS           more arguments of `gdbvm run`
   append TEXT          kernel command line; several rows: a VM for each
+  mi                   the test runs outside gdb and drives it by its machine interface (see mi.py)
   running              the guest runs before gdb comes (otherwise: --wait)
   symbols NAME         symbol file, of the guests folder (default: the image, when gdb can read it)
   requires KEY=VALUE   a probe of `gdbvm host` that must have this value; else the test is skipped
@@ -30,7 +31,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "lab"))
-KEYS = {"image", "args", "append", "running", "symbols", "requires", "local", "expect-exit", "expect-serial", "timeout"}
+KEYS = {"image", "args", "append", "mi", "running", "symbols", "requires", "local", "expect-exit", "expect-serial",
+        "timeout"}
 SKIPPED = 77
 
 
@@ -189,12 +191,14 @@ def debugger(vm, options, rows, image, folder, endpoint):
     gdb = [os.environ.get("GDB", "gdb"), "-nx", "-nh", "-batch", "-iex", "set pagination off"]
     gdb += ["-iex", "set confirm off", "-iex", "set debuginfod enabled off", "-ex", "python import gdbtest"]
     gdb += ["-ex", f"python gdbtest.run({os.path.abspath(options.test)!r})"]
+    if "mi" in rows:
+        gdb = [sys.executable, os.path.join(HERE, "mi.py"), os.path.abspath(options.test)]
     gdb += [symbols] if is_elf else []
     facts = {"ENDPOINT": endpoint, "FOLDER": folder, "PID": str(vm.pid), "SLOW": "1" if vm.slow else "",
              "IMAGE": os.path.join(options.guests, image), "SERIAL": f"{folder}/serial"}
     environment = dict(os.environ, PYTHONPATH=HERE, **{f"GDBVM_TEST_{key}": value for key, value in facts.items()})
     return subprocess.Popen(gdb, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            env=environment)
+                            env=environment, start_new_session=True)
 
 
 def converse(gdb, limit):
@@ -202,7 +206,7 @@ def converse(gdb, limit):
     try:
         said, _ = gdb.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        gdb.kill()
+        os.killpg(gdb.pid, signal.SIGKILL)  # with the gdb that mi.py started
         said, _ = gdb.communicate()
         return said, ["gdb did not end in time"], None
     ended = re.search(r"^gdbtest: (passed|skipped: (.*))$", said, re.MULTILINE)
