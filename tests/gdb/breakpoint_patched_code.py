@@ -15,9 +15,9 @@ def each_call():
         hit("continue", number)
         equal(value("$edi"), round_, "the argument")
         equal(peek(pc(), 6).hex(), code, "the function's bytes, as gdb sees them")
+        how = mechanism(pc())
         execute("stepi")
         equal(pc(), label("patched_function") + (6 if round_ % 2 else 5), "behind the instruction")
-    how = mechanism(label("patched_function"))
     execute("delete")
     stop_at("jobs_done")
     return how

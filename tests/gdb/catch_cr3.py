@@ -13,5 +13,5 @@ for new in roots * 3 + [label("boot_pml4") - BASE]:
     caught(number, rf"cr3 at {label('loaded_cr3'):#x}: {old:#x} -> {new:#x}")
     equal((pc(), value("$cr3")), (label("loaded_cr3"), new))
     old = new
-matches(execute("monitor info catch"), rf"(?m)^ *{number}  cr3, hit 7 times$")
+matches(execute("monitor info catch"), rf"(?m)^ *{number} +cr3, hit 7 times$")
 exits("continue")

@@ -29,7 +29,7 @@ for at in range(2):
     page_faults(at + 1)
 said = execute("monitor info catch")
 for number, name, hits in ((page_fault, "14 (#PF)", 6), (division, "0 (#DE)", 2), (protection, "13 (#GP)", 2)):
-    matches(said, rf"(?m)^ *{number}  exception {re.escape(name)}, hit {hits} times$")
+    matches(said, rf"(?m)^ *{number} +exception {re.escape(name)}, hit {hits} times$")
 
 # The back trace leads through the handler's frame to the instruction that faulted.
 execute(f"monitor uncatch {division}")

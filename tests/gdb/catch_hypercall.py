@@ -11,5 +11,5 @@ for at in range(3):
     caught(number, r"hypercall .*")
     equal(function(), "hypercall")
     equal(value("accesses"), at)
-matches(execute("monitor info catch"), rf"(?m)^ *{number}  hypercall, hit 3 times$")
+matches(execute("monitor info catch"), rf"(?m)^ *{number} +hypercall, hit 3 times$")
 exits("continue")

@@ -19,7 +19,7 @@ for letter in "abc":
     matches(said, rf"read at {pc():#x},")
     equal(peek(pc() - 1, 1), b"\xec", "in al, dx")
     equal(value("$al") & 0xFF, 0x80, "al")
-matches(execute("monitor info catch"), rf"(?m)^ *{read}  io port 0x71, hit 3 times$")
+matches(execute("monitor info catch"), rf"(?m)^ *{read} +io port 0x71, hit 3 times$")
 execute(f"monitor uncatch {read}")
 caught(written, r"io port 0xe9 written at .*, 1 byte: 0x63 -> 0xa")
 execute("monitor uncatch all")

@@ -16,6 +16,6 @@ for at in range(1, 4):
     equal(pc(), label("read_device_done"), "pc")
     old = "0x[0-9a-f]+"  # the last value seen, which a read saw
 said = execute("monitor info catch")
-matches(said, rf"(?m)^ *{number}  mmio 0xd0000000, hit 6 times$")
-matches(said, r"(?m)  mmio 0xd0000004, hit 0 times$")
+matches(said, rf"(?m)^ *{number} +mmio 0xd0000000, hit 6 times$")
+matches(said, r"(?m) mmio 0xd0000004, hit 0 times$")
 exits("continue")

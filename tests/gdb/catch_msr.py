@@ -1,5 +1,6 @@
 # gdbvm: image traps64
 # gdbvm: append msr rounds=3
+# gdbvm: requires msr-exits=yes
 # gdbvm: expect-exit 0
 # gdbvm: expect-serial msr: 6 accesses, 0 wrong
 # Reads and writes of one MSR stop behind them, with its values.
@@ -16,6 +17,6 @@ for at in range(1, 4):
     equal(pc(), label("read_msr_done"), "pc")
     equal(value("$rdx << 32 | (unsigned int)$rax") & 0xFFFFFFFFFFFFFFFF, new, "edx:eax")
 said = execute("monitor info catch")
-matches(said, rf"(?m)^ *{number}  msr 0xc0000102, hit 6 times$")
-matches(said, rf"(?m)^ *{other}  msr 0xc0000101, hit 0 times$")
+matches(said, rf"(?m)^ *{number} +msr 0xc0000102, hit 6 times$")
+matches(said, rf"(?m)^ *{other} +msr 0xc0000101, hit 0 times$")
 exits("continue")

@@ -136,6 +136,16 @@ def signalled(command, name):
     return text
 
 
+def trapped(command):
+    """Runs the command; the guest must stop with SIGTRAP at nothing that gdb knows of. Returns what was printed."""
+    _events.clear()
+    text = execute(command)
+    event = last_event()
+    check(type(event) is gdb.StopEvent, f"`{command}` ended with {event}")
+    matches(text, "received signal SIGTRAP")
+    return text
+
+
 def exits(command, code=0):
     """Runs the command; the guest must end with this exit code."""
     _events.clear()
@@ -202,7 +212,7 @@ def catch(kind, name):
 
 def caught(number, pattern, command="continue"):
     """Runs the command; the guest must stop at catchpoint `number`, with a line that says what happened."""
-    said = signalled(command, "SIGTRAP")
+    said = trapped(command)
     matches(said, rf"(?m)^catchpoint {number}: {pattern}$")
     return said
 

@@ -4,12 +4,16 @@
 # gdbvm: expect-serial cr3: 3 and 3 calls, sums 33333333 and 66666666
 # A page table in use is watched without protecting its page, or the CPU could not mark what it uses.
 connect()
-stop_at("load_cr3")
-execute("watch spaces[1].table[1]")
-number = gdb.breakpoints()[-1].number
-for at in range(3):
-    hit("continue", number)
+stop_at("mark_table")
+equal(value("$cr3"), label("spaces[0].pml4") - 0xFFFFFFFF80000000)
+watches = []
+for space in (0, 1):
+    execute(f"watch spaces[{space}].table[1]")
+    watches.append(gdb.breakpoints()[-1].number)
+for at in range(6):
+    hit("continue", watches[at % 2])
     equal(function(), "mark_table")
-    equal(value("spaces[1].table[1]"), 0 if at % 2 else 0x200)
-    matches(mechanism(value("(unsigned long)&spaces[1].table[1]")), "^stepping and comparing, 8 bytes|^debug register")
+    equal(value(f"spaces[{at % 2}].table[1]"), 0 if at // 2 % 2 else 0x200)
+    if at == 0:
+        matches(mechanism(label("spaces[0].table[1]")), "^stepping and comparing|^debug register")
 exits("continue")

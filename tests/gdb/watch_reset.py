@@ -10,13 +10,14 @@ execute("watch watched.cells.qword")
 watch = gdb.breakpoints()[-1].number
 
 
-def first_store():
+def stored(round_):
     hit("continue", watch)
-    equal((function(), value("watched.cells.qword")), ("store_qword", 0x100000001))
+    equal((function(), value("watched.cells.qword")), ("store_qword", round_ * 0x100000001))
 
 
-first_store()
+stored(1)
+stored(2)
 matches(execute("monitor reset"), "first instruction")
 forget_registers()
-first_store()
+stored(1)
 execute("detach")

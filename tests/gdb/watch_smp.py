@@ -18,11 +18,11 @@ execute(f"delete {own}")
 # Two CPUs may store before both are stopped: then the first stop shows both stores and gdb passes over the second.
 execute("watch shared_counter")
 shared = gdb.breakpoints()[-1].number
-execute("tbreak report")
+execute("tbreak power_off")
 before, threads = value("shared_counter"), set()
 while True:
     execute("continue")
-    if function() == "report":
+    if function() == "power_off":
         break
     equal(function(), "touch_shared")
     now = value("shared_counter")

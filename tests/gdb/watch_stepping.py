@@ -30,7 +30,7 @@ if watch not in [row.number for row in last_event().breakpoints]:
 equal((pc(), value("watched.cells.qword")), (label("stored_qword"), 0x300000003))
 execute(f"delete {breakpoint}")
 execute("set var watched.cells.qword = 7")
-execute("watch watched.cells.neighbour if watched.cells.neighbour == 61")
+execute("watch watched.cells.neighbour if watched.cells.neighbour == 60")
 hit("continue", gdb.breakpoints()[-1].number)
 equal(value("watched.cells.qword"), 7)
 execute("set var watched.cells.qword = 0x300000003")
