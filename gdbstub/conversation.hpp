@@ -91,7 +91,7 @@ class Conversation {
   bool killed = false;    ///< by vKill in extended mode: ends with the conversation, unless vRun comes first
   bool non_stop = false;
   Phase phase = Phase::kAttaching;
-  bool interrupt_wanted = false;  ///< by 0x03, and no stop has been told since
+  bool interrupt_wanted = false;  ///< by 0x03, and no stop for its sake has been told since
   Ending ending = Ending::kNone;
   StopEvent last_stop;
   StopQueue stops;  ///< of non-stop mode

@@ -175,7 +175,10 @@ void Session::stopped(const StopEvent& event) {
   if (c.non_stop && c.phase != Phase::kRestarting) return thread_stopped(event);
   // A step's end would make gdb go on with the next step.
   const bool step_ended = event.reason == StopReason::kSignal && event.signal == Signal::kTrap;
-  if (std::exchange(c.interrupt_wanted, false) && step_ended) c.last_stop.signal = Signal::kInterrupt;
+  const bool wanted = std::exchange(c.interrupt_wanted, false);
+  if (wanted && step_ended) c.last_stop.signal = Signal::kInterrupt;
+  // gdb may find that its condition does not hold, and go on: then it stops at once, as gdb sends 0x03 only once.
+  c.interrupt_wanted = wanted && event.reason != StopReason::kSignal;
   const Phase before = std::exchange(c.phase, Phase::kStopped);
   if (before == Phase::kRunning) {
     c.print(event.console);

@@ -28,6 +28,7 @@ matches(execute("monitor help"), r"catch(.*\n)+.*uncatch|info catch(.*\n)+.*catc
 caught(number, "exception 14 .*")
 matches(execute("monitor reset"), "first instruction")
 forget_registers()
+stop_at("job_fault")  # there its handler is known
 caught(number, "exception 14 .*")
 matches(execute("monitor info catch"), rf"(?m)^ *{number} +exception 14 \(#PF\), hit \d+ times?$")
 execute(f"monitor uncatch {number}")

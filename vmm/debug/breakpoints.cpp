@@ -41,6 +41,8 @@ void Breakpoints::use(GuestMemory& memory, PlantedBytes& planted) {
   memory_ = &memory;
   planted_ = &planted;
   overwritten_.clear();
+  roots_.clear();
+  stacks_.clear();
   plan_ = std::make_shared<Plan>();
 }
 
@@ -82,6 +84,13 @@ void Breakpoints::clear() {
   cr3_filter.reset();
 }
 
+void Breakpoints::remember_root(const CpuState& state) {
+  constexpr std::size_t kMost = 64;
+  if (roots_.size() >= kMost || (state.cr0 & kCr0Pg) == 0) return;
+  const auto known = std::ranges::find(roots_, state.cr3, &CpuState::cr3);
+  if (known == roots_.end()) roots_.push_back(state);
+}
+
 std::shared_ptr<Breakpoint::Counts> Breakpoints::counts_of(const gdb::BreakpointSpec& spec) {
   auto& counts = counts_[{spec.type, spec.address}];
   if (counts == nullptr) counts = std::make_shared<Breakpoint::Counts>();
@@ -97,8 +106,11 @@ std::vector<Place> Breakpoints::places_of(std::uint64_t linear, States states) c
   const bool moves = hint != hints_.end() && hint->link != hint->physical;
   const bool lower_half = (linear >> 63) == 0;
   std::vector<Place> places;
-  for (const CpuState* present : states) {
-    CpuState state = *present;
+  std::vector<CpuState> spaces;
+  for (const CpuState* state : states) spaces.push_back(*state);
+  // An address of the lower half means another page in every address space.
+  if (lower_half && !cr3_filter) spaces.insert(spaces.end(), roots_.begin(), roots_.end());
+  for (CpuState& state : spaces) {
     const bool paged = (state.cr0 & kCr0Pg) != 0;
     if (paged && cr3_filter && lower_half) state.cr3 = *cr3_filter;
     // The walker wraps like a CPU outside long mode; such an address is one of a mode still to come.
@@ -108,7 +120,11 @@ std::vector<Place> Breakpoints::places_of(std::uint64_t linear, States states) c
     // Early code runs unpaged or identity-mapped; a symbol's address means what the image says, not the byte found
     // there.
     if (moves && found->physical == linear) continue;
-    const Place place{.physical = found->physical, .user = paged && found->user, .promised = false, .paged = paged};
+    const bool writable = found->writable || (state.cr0 & kCr0Wp) == 0;
+    const Place place{.physical = found->physical,
+                      .user = paged && found->user,
+                      .paged = paged,
+                      .writable = (state.cr0 & kCr0Pe) != 0 && writable};
     if (std::ranges::find(places, place.physical, &Place::physical) == places.end()) places.push_back(place);
   }
   if (!places.empty() || !moves) return places;
@@ -143,6 +159,17 @@ void Breakpoints::place_in_memory(Plan& plan, Breakpoint& row) {
   plan.user_traps = plan.user_traps || (user && host().int3_user == TrapEffect::kNone);
 }
 
+std::set<std::uint64_t> Breakpoints::all_handlers(States states) const {
+  constexpr unsigned kVectors = 256;
+  std::set<std::uint64_t> handlers;
+  for (const CpuState* state : states) {
+    for (unsigned vector = 0; vector < kVectors; ++vector) {
+      if (const auto handler = handler_of(*state, *memory_, vector)) handlers.insert(*handler);
+    }
+  }
+  return handlers;
+}
+
 /// The software breakpoints and the handlers of caught exceptions.
 void Breakpoints::plan_execution(Plan& plan, States states) {
   std::vector<std::size_t> software;
@@ -155,9 +182,12 @@ void Breakpoints::plan_execution(Plan& plan, States states) {
   const auto user = [&](std::size_t i) { return std::ranges::any_of(plan.rows[i].places, &Place::user); };
   // In user mode such a host shows a trap only at the guest's own handler, which takes a register to watch.
   const bool hook_wanted = host().int3_user == TrapEffect::kNone && std::ranges::any_of(software, user);
-  // Registers go first to what has no place in memory at all, then to what has only a promised one.
+  // Registers go first to what has no place in memory at all, then to what has only a promised one. When every
+  // instruction is stepped, they go to handlers: a step that ends in one may end behind its first instruction.
+  const std::set<std::uint64_t> handlers = plan.trace ? all_handlers(states) : std::set<std::uint64_t>{};
   std::ranges::stable_sort(software, {}, [&](std::size_t i) {
     const auto& places = plan.rows[i].places;
+    if (handlers.contains(plan.rows[i].spec.address)) return -1;
     return places.empty() ? 0 : places.front().promised ? 1 : 2;
   });
   for (const std::size_t i : software) {
@@ -207,23 +237,28 @@ void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
   }
 }
 
-/// Pages where the guest is still to put the code, or has overwritten a trap before: its writes go under the traps.
-void Breakpoints::protect_unstable(Plan& plan, States states) const {
+/// Pages with traps that the guest may write to, or is still to put the code into: its writes go under the traps. On
+/// hosts whose registers do not fire in user mode a promised page is not to be read, either; its first instruction
+/// shows that the promise is kept.
+void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) const {
+  using Traps = kvm::ProtectedPage::Traps;
   if (!host().protect_writes) return;
-  std::set<std::uint64_t> pages;
+  std::map<std::uint64_t, Traps> pages;
   for (const Breakpoint& row : plan.rows) {
     if (row.mechanism != Mechanism::kMemory) continue;
     for (const Place& place : row.places) {
       const std::uint64_t page = place.physical & kPageMask;
-      if (place.promised || overwritten_.contains(page)) pages.insert(page);
+      const bool unseen = place.promised && place.user && !host().execute_registers_user && host().protect_all;
+      if (unseen) pages.insert_or_assign(page, Traps::kAll);
+      if (place.promised || place.writable || overwritten_.contains(page)) pages.emplace(page, Traps::kWrites);
     }
   }
   if (pages.empty()) return;
-  const std::vector<HeldPage> held = pages_of_the_cpu({host(), *memory_, states});
-  for (const std::uint64_t page : pages) {
+  const std::vector<HeldPage> held = pages_of_the_cpu(context);
+  for (const auto& [page, traps] : pages) {
     const bool present = std::ranges::find(plan.pages, page, &kvm::ProtectedPage::physical) != plan.pages.end();
-    const bool taken = std::ranges::find(held, page, &HeldPage::physical) != held.end();
-    if (!present && !taken) plan.pages.push_back({.physical = page, .traps = kvm::ProtectedPage::Traps::kWrites});
+    const bool taken = stacks_.contains(page) || std::ranges::find(held, page, &HeldPage::physical) != held.end();
+    if (!present && !taken) plan.pages.push_back({.physical = page, .traps = traps});
   }
 }
 
@@ -242,16 +277,18 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
   for (std::size_t i = 0; i < plan->rows.size(); ++i) {
     if (plan->rows[i].spec.type == BreakpointType::kHardware) give_register(*plan, i);
   }
-  plan_watchpoints(*plan, {host(), *memory_, states});
+  for (const CpuState* state : states) remember_root(*state);
+  const WatchContext context{host(), *memory_, states, roots_, stacks_};
+  plan_watchpoints(*plan, context);
   plan_execution(*plan, states);
   if (plan->trace) {
     for (Breakpoint& row : plan->rows) {
       if (is_watch(row.spec) || row.mechanism == Mechanism::kWaiting) continue;
       row.mechanism = Mechanism::kCompare;
-      row.why = "as every instruction is looked at";
+      row.why = "every instruction is looked at";
     }
   }
-  protect_unstable(*plan, states);
+  protect_writable(*plan, context);
   plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);
   plan_ = std::move(plan);
   return plan_;
@@ -273,9 +310,16 @@ void Breakpoints::lift() {
   armed_ = false;
 }
 
-bool Breakpoints::follows_handlers() const {
-  return std::ranges::any_of(catchpoints.rows(),
-                             [](const auto& row) { return row->kind == Catchpoint::Kind::kException; });
+bool Breakpoints::looks_again() const {
+  const bool in_spaces = std::ranges::any_of(plan_->rows, [](const Breakpoint& row) {
+    return row.mechanism == Mechanism::kMemory && (row.spec.address >> 63) == 0 && row.places.front().paged;
+  });
+  const bool slow = std::ranges::any_of(plan_->rows, [](const Breakpoint& row) {
+    return is_watch(row.spec) && (row.mechanism == Mechanism::kPage || row.mechanism == Mechanism::kCompare);
+  });
+  return slow || in_spaces || std::ranges::any_of(catchpoints.rows(), [](const auto& row) {
+           return row->kind == Catchpoint::Kind::kException;
+         });
 }
 
 bool Breakpoints::needs_another_look() {

@@ -20,6 +20,7 @@
 #include "vmm/cpu/cpu_state.hpp"
 #include "vmm/debug/catchpoints.hpp"
 #include "vmm/debug/plan.hpp"
+#include "vmm/debug/watch_plan.hpp"
 #include "vmm/kvm/probes.hpp"
 #include "vmm/memory/planted_bytes.hpp"
 
@@ -63,11 +64,17 @@ class Breakpoints {
   /// Of the last plan: something waits to be mapped, was placed on a promise, or was overwritten by the guest.
   bool needs_another_look();
 
-  /// The guest may give caught exceptions other handlers, which only planning anew would notice.
-  bool follows_handlers() const;
+  /// The guest may give caught exceptions other handlers, stacks and page tables to pages that are protected, or run in
+  /// another address space, which only planning anew would notice.
+  bool looks_again() const;
+  /// A stack lies on this guest-physical page: it is not to be protected.
+  void note_stack(std::uint64_t page) { stacks_.insert(page); }
 
   /// As planned last. gdb removes all at each stop, so what is inserted now tells a user little.
   const Plan& last_plan() const { return *plan_; }
+  using CountsByPlace = std::map<std::pair<gdb::BreakpointType, std::uint64_t>, std::shared_ptr<Breakpoint::Counts>>;
+  /// Of all since clear().
+  const CountsByPlace& counts() const { return counts_; }
 
  private:
   struct Row {
@@ -82,7 +89,9 @@ class Breakpoints {
   void place_in_memory(Plan& plan, Breakpoint& row);
   void plan_execution(Plan& plan, States states);
   void plan_catchpoints(Plan& plan, States states) const;
-  void protect_unstable(Plan& plan, States states) const;
+  void protect_writable(Plan& plan, const WatchContext& context) const;
+  std::set<std::uint64_t> all_handlers(States states) const;
+  void remember_root(const CpuState& state);
 
   const kvm::HostAbilities& host() const { return host_.get(); }
 
@@ -91,8 +100,10 @@ class Breakpoints {
   HostAbilitiesFuture host_;
   std::vector<LinkHint> hints_;
   std::vector<Row> rows_;
-  std::map<std::pair<gdb::BreakpointType, std::uint64_t>, std::shared_ptr<Breakpoint::Counts>> counts_;
+  CountsByPlace counts_;
   std::set<std::uint64_t> overwritten_;  // pages whose traps the guest has overwritten
+  std::vector<CpuState> roots_;          // one for each CR3 that was seen
+  std::set<std::uint64_t> stacks_;       // pages
   std::shared_ptr<const Plan> plan_ = std::make_shared<Plan>();
   bool armed_ = false;
 };

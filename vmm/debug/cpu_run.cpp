@@ -59,7 +59,11 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
   leg.debug.step = step;
   // A guest that is stepped only to be looked at must have its interrupts.
   leg.debug.block_interrupts = asked && context_.block_interrupts;
-  leg.debug.registers = step ? plan_->watch_registers() : plan_->registers;
+  leg.debug.registers = step && !tracing() ? plan_->watch_registers() : plan_->registers;
+  for (auto& row : leg.debug.registers) {
+    const bool here = row && row->kind == kvm::DebugRegister::Kind::kExecute && row->address == linear_pc(state_);
+    if (step && here) row.reset();
+  }
   leg.debug.trap_int3 = task_.planted && !tracing() && plan_->any_in_memory();
   const bool stepped_before = std::exchange(stepping_, step);
   leg.debug.trap_debug = context_.step_flag_loose || (stepped_before && host.stale_step);
@@ -195,6 +199,7 @@ bool CpuRun::judge(kvm::Vcpu& vcpu, const Verdict& verdict) {
     return false;
   }
   if (const auto* request = std::get_if<MachineRequest>(&verdict)) outcome_ = *request;
+  if (const auto* stack = std::get_if<StackOnPage>(&verdict)) outcome_ = *stack;
   return false;
 }
 

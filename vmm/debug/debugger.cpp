@@ -330,14 +330,13 @@ std::chrono::milliseconds Debugger::tick() {
     run_->rearm();
     return kOften;
   }
-  if (run_->non_stop()) return kSeldom;
-  if (breakpoints_.follows_handlers()) {
-    run_->rearm();
-    return kSeldom;
-  }
-  bool asleep = true;
+  bool asleep = !run_->non_stop();
   for (unsigned i = 0; i < machine_->vcpu_count(); ++i) asleep = machine_->vcpu(i).asleep_since_last_look() && asleep;
-  if (asleep) run_->check_halted();
+  if (asleep) {
+    run_->check_halted();
+  } else if (breakpoints_.looks_again()) {
+    run_->rearm();
+  }
   return kSeldom;
 }
 
@@ -350,16 +349,15 @@ void Debugger::tell(gdb::StopEvent event) {
   if (listener_ != nullptr) listener_->stopped(last_event_);
 }
 
-/// How each watchpoint is served, said once, and again when it changes.
+/// How each watchpoint is served, said once.
 void Debugger::planned(const Plan& plan) {
   for (const Breakpoint& row : plan.rows) {
     const bool slow = row.mechanism == Breakpoint::Mechanism::kPage || row.mechanism == Breakpoint::Mechanism::kCompare;
     if (!is_watch(row.spec) || !slow) continue;
-    std::string line = fmt::format("watch {:#x} ({} bytes): by {}\n", row.spec.address, row.spec.kind, describe(row));
-    std::string& said = explained_[{row.spec.type, row.spec.address}];
-    if (said == line) continue;
-    said = std::move(line);
-    if (listener_ != nullptr) listener_->console(said);
+    std::string line = fmt::format("watch {:#x} ({} byte{}): by {}: {}\n", row.spec.address, row.spec.kind,
+                                   row.spec.kind == 1 ? "" : "s", describe(row), row.why);
+    const bool news = explained_.insert(line).second;
+    if (news && listener_ != nullptr) listener_->console(line);
   }
 }
 
@@ -376,7 +374,7 @@ void Debugger::crashed(unsigned vcpu, const Crash& crash) {
   const bool triple_fault = crash.signal == Signal::kSegv;
   const auto* caught = triple_fault ? breakpoints_.last_plan().catchpoint(Catchpoint::Kind::kTripleFault) : nullptr;
   if (caught != nullptr && listener_ != nullptr) {
-    return tell(signal_event(crash.signal, vcpu, vmm::tell(*caught, run_->state(vcpu)) + crash.text + "\n"));
+    return tell(signal_event(Signal::kTrap, vcpu, vmm::tell(*caught, run_->state(vcpu)) + crash.text + "\n"));
   }
   const auto policy = triple_fault ? options_.on_triple_fault : DebuggerOptions::OnTripleFault::kAuto;
   const bool hold = policy == DebuggerOptions::OnTripleFault::kStop ||

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -121,9 +122,9 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   std::vector<std::optional<ExtendedState>> extended_;  // read lazily, forgotten at each resume
   gdb::TargetListener* listener_ = nullptr;
   gdb::StopEvent last_event_;
-  std::map<unsigned, gdb::StopEvent> last_of_;                                      // of each vCPU, in non-stop mode
-  std::map<std::pair<gdb::BreakpointType, std::uint64_t>, std::string> explained_;  // how a watchpoint is served
-  bool reset_wanted_ = false;  // a caught reset: to be done at the next resume
+  std::map<unsigned, gdb::StopEvent> last_of_;  // of each vCPU, in non-stop mode
+  std::set<std::string> explained_;             // how watchpoints are served
+  bool reset_wanted_ = false;                   // a caught reset: to be done at the next resume
   bool run_when_stopped_ = false;
   bool ended_ = false;
   bool block_interrupts_ = true;

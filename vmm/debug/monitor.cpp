@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <sstream>
@@ -111,22 +112,39 @@ gdb::Result<std::string> Monitor::info_devices(const Words&) {
   return out + "in the kernel: PICs at ports 0020 00a0, PIT at 0040, IOAPIC at fec00000, local APICs at fee00000\n";
 }
 
-gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
+namespace {
+
+std::string breakpoint_line(gdb::BreakpointType type, std::uint64_t address, std::string how,
+                            const Breakpoint::Counts& counts) {
   constexpr std::array kTypes{"break", "hbreak", "watch", "rwatch", "awatch"};
+  const std::uint64_t hits = counts.hits;
+  const std::uint64_t passes = counts.passes;
+  if (hits + passes > 0) how += fmt::format(", hit {} times", hits);
+  if (passes > 0) how += fmt::format(", its condition was false {} times", passes);
+  return fmt::format("{:7} {:#018x}  {}\n", kTypes.at(static_cast<std::size_t>(type)), address, how);
+}
+
+}  // namespace
+
+gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
   std::string out;
-  for (const Breakpoint& row : debugger_.breakpoints_.last_plan().rows) {
+  const Breakpoints& breakpoints = debugger_.breakpoints_;
+  for (const Breakpoint& row : breakpoints.last_plan().rows) {
     if (row.catchpoint != nullptr) continue;
     std::string how = describe(row);
     if (is_watch(row.spec)) how += fmt::format(", {} bytes", row.spec.kind);
-    const std::uint64_t hits = row.counts->hits;
-    const std::uint64_t passes = row.counts->passes;
-    if (hits + passes > 0) how += fmt::format(", hit {} times", hits);
-    if (passes > 0) how += fmt::format(", its condition was false {} times", passes);
-    out +=
-        fmt::format("{:7} {:#018x}  {}\n", kTypes.at(static_cast<std::size_t>(row.spec.type)), row.spec.address, how);
+    out += breakpoint_line(row.spec.type, row.spec.address, std::move(how), *row.counts);
   }
-  if (const auto filter = debugger_.breakpoints_.cr3_filter) {
-    out += fmt::format("addresses of the lower half count while cr3 is {:#x}\n", *filter);
+  // gdb takes the one out that it steps over.
+  for (const auto& [key, counts] : breakpoints.counts()) {
+    const auto& [type, address] = key;
+    const bool known = std::ranges::any_of(breakpoints.last_plan().rows, [&](const Breakpoint& row) {
+      return row.catchpoint == nullptr && row.spec.type == type && row.spec.address == address;
+    });
+    if (!known && counts->hits + counts->passes > 0) out += breakpoint_line(type, address, "not set", *counts);
+  }
+  if (breakpoints.cr3_filter) {
+    out += fmt::format("addresses of the lower half count while cr3 is {:#x}\n", *breakpoints.cr3_filter);
   }
   return out.empty() ? "none was armed when the guest ran last\n" : out;
 }
@@ -158,8 +176,9 @@ gdb::Result<std::string> Monitor::break_filter(const Words& words) {
   }
   const auto value = words.size() == 2 && words[0] == "cr3" ? number_of(words[1]) : std::nullopt;
   if (!value) return gdb::fail("`break-filter` takes `cr3 VALUE` or `cr3 none`");
-  filter = *value;
-  return fmt::format("breakpoints at addresses of the lower half count while cr3 is {:#x}\n", *value);
+  constexpr std::uint64_t kFlags = 0xfff;  // PCID, PWT, PCD do not count
+  filter = *value & ~kFlags;
+  return fmt::format("breakpoints at addresses of the lower half count while cr3 is {:#x}\n", *filter);
 }
 
 gdb::Result<std::string> Monitor::interrupts_while_stepping(const Words& words) {

@@ -97,8 +97,8 @@ std::string describe(const Breakpoint& row) {
   switch (row.mechanism) {
     case Mechanism::kWaiting: return "waiting to be mapped";
     case Mechanism::kDebugRegister: return "debug register";
-    case Mechanism::kPage: return fmt::format("page protection ({})", row.why);
-    case Mechanism::kCompare: return fmt::format("stepping and comparing ({})", row.why);
+    case Mechanism::kPage: return "page protection";
+    case Mechanism::kCompare: return "stepping and comparing";
     case Mechanism::kMemory: break;
   }
   std::string text = fmt::format("byte {:02x} at guest-physical", std::to_integer<unsigned>(row.trap));

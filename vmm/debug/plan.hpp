@@ -41,6 +41,7 @@ struct Breakpoint {
     bool user = false;      ///< a user page; or, when promised, in the half of the address space where user mode lives
     bool promised = false;  ///< by a LinkHint, not by the guest's paging
     bool paged = false;
+    bool writable = false;  ///< by the guest, as far as its paging says
     bool operator==(const Place&) const = default;
   };
 
@@ -108,7 +109,7 @@ struct Plan {
   bool counts_in(std::uint64_t linear, std::uint64_t cr3) const;
 };
 
-/// Its mechanism in words, for `monitor info breakpoints` and the line at arming.
+/// Its mechanism in words.
 std::string describe(const Breakpoint& row);
 
 }  // namespace vmm

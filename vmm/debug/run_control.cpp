@@ -123,6 +123,9 @@ void RunControl::settle(unsigned vcpu, const StopCause& cause) {
   } else if (crash != nullptr) {
     if (!crash_) crash_ = std::pair(vcpu, *crash);
     ask_to_park();
+  } else if (const auto* stack = std::get_if<StackOnPage>(&outcome)) {
+    breakpoints_.note_stack(stack->page);
+    ask_to_park();
   } else if (const auto* request = std::get_if<MachineRequest>(&outcome)) {
     if (!request_) request_ = std::pair(vcpu, *request);
     ask_to_park();
@@ -191,7 +194,18 @@ void RunControl::advance() {
 
 /// True when the machine stands, and the owner knows.
 bool RunControl::finish_all_stop(bool check_halted) {
-  if (!event_) event_ = std::exchange(wanted_, std::nullopt);
+  if (!event_ && wanted_) {
+    // gdb takes a stop only of a thread that it let run, and steps it off a breakpoint even if that was not hit yet.
+    const auto suits = [&](const Slot& slot) {
+      return slot.verb != Verb::kStay && (slot.at_breakpoint || plan_->at(linear_pc(slot.state)) == nullptr);
+    };
+    const auto runs = [](const Slot& slot) { return slot.verb != Verb::kStay; };
+    auto teller = slots_.begin() + (wanted_->thread - 1);
+    if (!suits(*teller)) teller = std::ranges::find_if(slots_, suits);
+    if (teller == slots_.end()) teller = std::ranges::find_if(slots_, runs);
+    if (teller != slots_.end()) wanted_->thread = static_cast<gdb::ThreadId>(teller - slots_.begin()) + 1;
+    event_ = std::move(wanted_);
+  }
   wanted_.reset();
   if (!event_) tell_kept_event();
   const bool for_ever = !event_ && check_halted && nothing_wakes_it();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <map>
 #include <optional>
@@ -106,8 +107,7 @@ std::string obstacle(const Breakpoint& row, const WatchContext& context, const s
       return "this host's KVM cannot show writes of user mode";
   }
   for (const std::uint64_t page : pages_of(row)) {
-    const auto holder = std::ranges::find(held, page, &HeldPage::physical);
-    if (holder != held.end()) return "its page holds " + holder->what;
+    if (const auto holder = holder_of(page, context, held)) return "its page holds " + *holder;
     if (!reads) continue;
     for (const CpuState* state : context.states) {
       const auto code = walk(*state, context.memory, linear_pc(*state));
@@ -115,6 +115,40 @@ std::string obstacle(const Breakpoint& row, const WatchContext& context, const s
     }
   }
   return {};
+}
+
+/// A call ends right before this linear address (SDM 2A, CALL: E8 cd; FF /2).
+bool behind_call(std::uint64_t address, const CpuState& state, const GuestMemory& memory) {
+  constexpr std::uint64_t kLongest = 7;
+  if (address < kLongest) return false;
+  std::array<std::uint8_t, kLongest> code{};
+  const auto bytes = std::as_writable_bytes(std::span(code));
+  if (read_linear(state, memory, address - kLongest, bytes) != kLongest) return false;
+  if (code[2] == 0xe8) return true;
+  for (const std::size_t length : {2U, 3U, 6U, 7U}) {
+    if (code.at(kLongest - length) == 0xff && (code.at(kLongest - length + 1) & 0x38U) == 0x10) return true;
+  }
+  return false;
+}
+
+template <typename Word>
+bool holds_return_address(std::uint64_t page, const CpuState& state, const GuestMemory& memory) {
+  std::array<Word, kPageSize / sizeof(Word)> words{};
+  memory.read(page, std::as_writable_bytes(std::span(words)));
+  return std::ranges::any_of(words, [&](Word word) {
+    const std::uint64_t address = word;
+    if (address < kPageSize) return false;
+    const auto place = walk(state, memory, address);
+    return place && !place->no_execute && behind_call(address, state, memory);
+  });
+}
+
+/// Of some task that does not run now. In real mode every number is an address.
+bool looks_like_stack(std::uint64_t page, const CpuState& state, const GuestMemory& memory) {
+  if ((state.cr0 & kCr0Pe) == 0) return true;
+  const bool long_mode = (state.efer & kEferLma) != 0;
+  return long_mode ? holds_return_address<std::uint64_t>(page, state, memory)
+                   : holds_return_address<std::uint32_t>(page, state, memory);
 }
 
 void protect(Plan& plan, std::size_t index) {
@@ -180,12 +214,20 @@ std::vector<HeldPage> pages_of_the_cpu(const WatchContext& context) {
       if (long_mode) stack_of(offset, 8);
     }
   }
-  std::set<std::uint64_t> roots;
-  for (const CpuState* state : context.states) {
-    if (!roots.insert(state->cr3).second) continue;
-    for (const std::uint64_t page : table_pages(*state, context.memory)) held.push_back({page, "a page table"});
+  for (const CpuState& state : context.roots) {
+    for (const std::uint64_t page : table_pages(state, context.memory)) held.push_back({page, "a page table"});
   }
   return held;
+}
+
+std::optional<std::string> holder_of(std::uint64_t page, const WatchContext& context, std::span<const HeldPage> held) {
+  const auto holder = std::ranges::find(held, page, &HeldPage::physical);
+  if (holder != held.end()) return holder->what;
+  if (context.stacks.contains(page)) return "a stack";
+  for (const CpuState* state : context.states) {
+    if (looks_like_stack(page, *state, context.memory)) return "what looks like a stack";
+  }
+  return std::nullopt;
 }
 
 void plan_watchpoints(Plan& plan, const WatchContext& context) {

@@ -6,8 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "vmm/cpu/cpu_state.hpp"
 #include "vmm/debug/plan.hpp"
@@ -20,6 +23,8 @@ struct WatchContext {
   const kvm::HostAbilities& host;
   const GuestMemory& memory;
   std::span<const CpuState* const> states;
+  std::span<const CpuState> roots;        ///< states with every CR3 that was seen
+  const std::set<std::uint64_t>& stacks;  ///< pages where stacks were found, in vain protected
 };
 
 /// Fills in mechanism, pieces and why of the plan's watchpoints, its data registers, ranges and pages.
@@ -36,5 +41,7 @@ struct HeldPage {
   std::string what;
 };
 std::vector<HeldPage> pages_of_the_cpu(const WatchContext& context);
+/// What of the CPU's a page holds: one of `held`, or a stack by its look, which is full of return addresses.
+std::optional<std::string> holder_of(std::uint64_t page, const WatchContext& context, std::span<const HeldPage> held);
 
 }  // namespace vmm

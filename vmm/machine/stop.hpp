@@ -45,8 +45,12 @@ struct WatchedAccess {
   std::uint64_t value = 0;                ///< read or written
   std::optional<std::uint64_t> before{};  ///< of an MSR written
 };
-using StopCause =
-    std::variant<Interrupted, DebugTrap, EmulationFailure, TripleFault, HostFault, MachineRequest, WatchedAccess>;
+/// The guest pushes onto a protected page: what the CPU itself pushes there would be lost.
+struct StackOnPage {
+  std::uint64_t page;  ///< guest-physical
+};
+using StopCause = std::variant<Interrupted, DebugTrap, EmulationFailure, TripleFault, HostFault, MachineRequest,
+                               WatchedAccess, StackOnPage>;
 
 // --- how it runs ------------------------------------------------------------------------------------------
 

@@ -224,6 +224,8 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
       seen_.reset();
     } else if (seen_) {
       wanted = *std::exchange(seen_, std::nullopt);
+    } else if (stack_ && !wanted) {
+      wanted = *std::exchange(stack_, std::nullopt);
     }
     if (!half_done && !wanted) turn.leave();
   }
@@ -238,7 +240,7 @@ std::optional<StopCause> VcpuThread::handle(kvm::Exit& exit, kvm::Vcpu& vcpu) {
             return {};
           },
           [&](kvm::ExitMmio& access) -> Result {
-            serve(access);
+            serve(access, vcpu);
             return {};
           },
           [&](kvm::ExitMsr& access) -> Result {
@@ -271,8 +273,13 @@ void VcpuThread::serve(kvm::ExitIo& io) {
   }
 }
 
-void VcpuThread::serve(kvm::ExitMmio& access) {
-  if (watch_.any_page() && watch_.serve(access, seen_)) return;
+void VcpuThread::serve(kvm::ExitMmio& access, kvm::Vcpu& vcpu) {
+  if (watch_.any_page() && watch_.serve(access, seen_)) {
+    constexpr std::uint64_t kInPage = 0xfff;
+    const bool push = access.write && ((vcpu.state().gpr[kRsp] ^ access.address) & kInPage) == 0;
+    if (push) stack_ = StackOnPage{access.address & ~kInPage};
+    return;
+  }
   const auto size = static_cast<unsigned>(access.data.size());
   if (access.write) {
     mmio_.write(access.address, size, load(access.data));

@@ -70,7 +70,7 @@ class VcpuThread {
   /// Empty when the vCPU shall go on.
   std::optional<StopCause> handle(kvm::Exit& exit, kvm::Vcpu& vcpu);
   void serve(kvm::ExitIo& io);
-  void serve(kvm::ExitMmio& access);
+  void serve(kvm::ExitMmio& access, kvm::Vcpu& vcpu);
   void serve(kvm::ExitMsr& access, kvm::Vcpu& vcpu);
   void kick();
 
@@ -84,6 +84,7 @@ class VcpuThread {
   // vCPU thread only:
   std::optional<MachineRequest> request_;
   std::optional<WatchedAccess> seen_;
+  std::optional<StackOnPage> stack_;
   std::atomic<int> tid_{0};
   std::uint64_t last_switches_ = 0;
   std::thread thread_;  // last: starts when all else is built
