@@ -19,7 +19,8 @@ while before < 40:
     check(before < now <= before + 4, f"from {before} to {now}")
     before = now
     threads.add(gdb.selected_thread().num)
-check(len(threads) > 1, f"only {threads} stored")
+if not SLOW:  # with one host CPU, the one that is launched first is the first to store
+    check(len(threads) > 1, f"only {threads} stored")
 execute(f"delete {shared}")
 
 execute("watch cpus[2].visits[5]")

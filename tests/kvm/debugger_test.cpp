@@ -262,3 +262,16 @@ TEST_CASE("two vCPUs, one waiting for its SIPI: stop, step and threads", "[debug
     REQUIRE(bench.next().thread == 1);
   }
 }
+
+TEST_CASE("the time that the guest stands for its user does not pass on its clock", "[debugger]") {
+  Bench bench(kCount);
+  bench.debugger.attach(bench);
+  bench.next();
+  bench.resume(gdb::ResumePlan::Verb::kStep);
+  const kvm::Vm& vm = bench.debugger.machine().vm();
+  constexpr std::uint64_t kHour = 3'600'000'000'000;
+  const std::uint64_t stopped_at = vm.clock();
+  vm.set_clock(stopped_at + kHour);
+  bench.resume(gdb::ResumePlan::Verb::kStep);
+  REQUIRE(vm.clock() < stopped_at + kHour / 2);
+}

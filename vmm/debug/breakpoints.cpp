@@ -237,9 +237,9 @@ void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
   }
 }
 
-/// Pages with traps that the guest may write to, or is still to put the code into: its writes go under the traps. On
-/// hosts whose registers do not fire in user mode a promised page is not to be read, either; its first instruction
-/// shows that the promise is kept.
+/// Pages with traps that the guest may write to, or is still to put the code into: its writes go under the traps. User
+/// code that is still to come may be copied by the kernel, so it must not read the traps, either; its first instruction
+/// can't be fetched, which shows that it is there.
 void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) const {
   using Traps = kvm::ProtectedPage::Traps;
   if (!host().protect_writes) return;
@@ -248,7 +248,7 @@ void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) cons
     if (row.mechanism != Mechanism::kMemory) continue;
     for (const Place& place : row.places) {
       const std::uint64_t page = place.physical & kPageMask;
-      const bool unseen = place.promised && place.user && !host().execute_registers_user && host().protect_all;
+      const bool unseen = place.promised && place.user && host().protect_all;
       if (unseen) pages.insert_or_assign(page, Traps::kAll);
       if (place.promised || place.writable || overwritten_.contains(page)) pages.emplace(page, Traps::kWrites);
     }
@@ -289,6 +289,7 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
     }
   }
   protect_writable(*plan, context);
+  cover_protected_pages(*plan);
   plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);
   plan_ = std::move(plan);
   return plan_;

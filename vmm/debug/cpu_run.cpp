@@ -29,15 +29,47 @@ std::optional<Leg> CpuRun::next(kvm::Vcpu& vcpu, const StopCause& reported, cons
   state_ = state;
   dirty_ = false;
   outcome_ = Parked{};
-  const StopCause cause = tidy(reported);
+  StopCause cause = tidy(reported);
+  std::uint64_t guests = 0;
+  if (auto* trap = std::get_if<DebugTrap>(&cause); trap != nullptr && !host_.guest_registers_beside) {
+    guests = guest_registers_.take(trap->dr6);
+    if (stepping_ && at_debug_register_move(launched_, context_.machine.memory())) guest_registers_.forget();
+    if ((trap->dr6 & DebugTrap::kGeneral) != 0) {
+      get_off_ = true;
+      return leg(vcpu);
+    }
+    const bool nothing_else = (trap->dr6 & (DebugTrap::kSingleStep | DebugTrap::kRegisters)) == 0;
+    if (guests != 0 && nothing_else) {
+      give_to_guest(vcpu, guests, true);
+      return leg(vcpu);
+    }
+  }
   const TrapContext traps{.plan = *plan_,
                           .memory = context_.machine.memory(),
                           .host = host_,
                           .hooks = hooks_,
                           .stepping = stepping_,
                           .planted = task_.planted && !tracing()};
-  if (!judge(vcpu, interpret(cause, state_, traps))) return {};
+  const bool goes_on = judge(vcpu, interpret(cause, state_, traps));
+  if (guests != 0) give_to_guest(vcpu, guests, goes_on);
+  if (!goes_on) return {};
   return leg(vcpu);
+}
+
+/// What a debug register of the guest's own has fired, besides whatever else the stop was.
+void CpuRun::give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on) {
+  constexpr std::uint8_t kVectorDb = 1;
+  if (guest_registers_.any_fault(dr6)) {
+    state_.rflags |= kRflagsRf;
+    dirty_ = true;
+  }
+  if (goes_on) {
+    exception_ = kVectorDb;
+    dr6_ |= dr6;
+    return;
+  }
+  if (std::exchange(dirty_, false)) vcpu.set_state(state_);
+  vcpu.raise_debug_exception(dr6);
 }
 
 // --- how it departs ---------------------------------------------------------------------------------------
@@ -68,6 +100,7 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
   const bool stepped_before = std::exchange(stepping_, step);
   leg.debug.trap_debug = context_.step_flag_loose || (stepped_before && host.stale_step);
   hook(leg, vcpu);
+  if (!host_.guest_registers_beside) guest_registers_.arm(vcpu, leg.debug);
   const bool interruptible = !(leg.debug.block_interrupts && host.block_interrupts) && (state_.rflags & kRflagsIf) != 0;
   if (step && interruptible && (state_.rflags & kRflagsTf) == 0) context_.step_flag_loose = true;
   read_ = tracing() ? read_by_next_instruction(state_, context_.machine.memory(), *plan_) : std::nullopt;

@@ -17,6 +17,7 @@
 #include "gdbstub/types.hpp"
 #include "gdbstub/x86/registers.hpp"
 #include "vmm/debug/breakpoints.hpp"
+#include "vmm/debug/guest_registers.hpp"
 #include "vmm/debug/plan.hpp"
 #include "vmm/debug/traps.hpp"
 #include "vmm/kvm/probes.hpp"
@@ -83,6 +84,7 @@ class CpuRun final : public Course {
   std::array<std::optional<std::uint64_t>, 4> side_addresses(kvm::Vcpu& vcpu) const;
   bool continue_in_software();
   StopCause tidy(const StopCause& cause);
+  void give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on);
   bool judge(kvm::Vcpu& vcpu, const Verdict& verdict);
   bool judge_step(kvm::Vcpu& vcpu);
   bool judge_hit(kvm::Vcpu& vcpu, const Hit& hit);
@@ -105,6 +107,7 @@ class CpuRun final : public Course {
   bool at_breakpoint_ = false;
   CpuState launched_;  // what the present leg began with
   HandlerHooks hooks_;
+  GuestRegisters guest_registers_;
   std::optional<std::uint8_t> exception_;
   std::uint64_t dr6_ = 0;
   std::optional<std::size_t> read_;  // the row that the instruction of the present leg reads

@@ -216,6 +216,11 @@ std::optional<ExceptionOrigin> exception_origin(const CpuState& state, const Gue
   }
 }
 
+bool at_debug_register_move(const CpuState& state, const GuestMemory& memory) {
+  const Opcode opcode = opcode_at(state, memory);
+  return opcode.first == 0x0f && (opcode.next == 0x21 || opcode.next == 0x23);
+}
+
 bool at_hypercall(const CpuState& state, const GuestMemory& memory) {
   constexpr unsigned kVmcall = 0xc1, kVmmcall = 0xd9;
   const Opcode opcode = opcode_at(state, memory);

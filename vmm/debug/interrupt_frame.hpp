@@ -50,6 +50,8 @@ struct SideExits {
 };
 SideExits side_exits(const CpuState& state, const GuestMemory& memory);
 
+/// The instruction at the program counter is MOV to or from a debug register.
+bool at_debug_register_move(const CpuState& state, const GuestMemory& memory);
 /// The instruction at the program counter is VMCALL or VMMCALL.
 bool at_hypercall(const CpuState& state, const GuestMemory& memory);
 

@@ -151,6 +151,17 @@ bool looks_like_stack(std::uint64_t page, const CpuState& state, const GuestMemo
                    : holds_return_address<std::uint32_t>(page, state, memory);
 }
 
+void add_ranges(Plan& plan, std::size_t index) {
+  const Breakpoint& row = plan.rows[index];
+  for (const LinearPiece& piece : row.pieces) {
+    plan.ranges.push_back({.id = static_cast<unsigned>(index),
+                           .first = piece.physical,
+                           .size = piece.size,
+                           .reads = watches_reads(row.spec),
+                           .writes = row.spec.type != gdb::BreakpointType::kReadWatch});
+  }
+}
+
 void protect(Plan& plan, std::size_t index) {
   const Breakpoint& row = plan.rows[index];
   const bool reads = watches_reads(row.spec);
@@ -162,13 +173,7 @@ void protect(Plan& plan, std::size_t index) {
       present->traps = Traps::kAll;
     }
   }
-  for (const LinearPiece& piece : row.pieces) {
-    plan.ranges.push_back({.id = static_cast<unsigned>(index),
-                           .first = piece.physical,
-                           .size = piece.size,
-                           .reads = reads,
-                           .writes = row.spec.type != gdb::BreakpointType::kReadWatch});
-  }
+  add_ranges(plan, index);
 }
 
 }  // namespace
@@ -257,6 +262,17 @@ void plan_watchpoints(Plan& plan, const WatchContext& context) {
     } else {
       plan.trace = true;
     }
+  }
+}
+
+void cover_protected_pages(Plan& plan) {
+  for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+    const Breakpoint& row = plan.rows[i];
+    if (!is_watch(row.spec) || row.mechanism != Mechanism::kDebugRegister) continue;
+    const bool on_protected = std::ranges::any_of(pages_of(row), [&](std::uint64_t page) {
+      return std::ranges::find(plan.pages, page, &kvm::ProtectedPage::physical) != plan.pages.end();
+    });
+    if (on_protected) add_ranges(plan, i);
   }
 }
 

@@ -46,6 +46,21 @@ bool execute_register_fires(Bench& bench, const CpuState& state) {
   return std::holds_alternative<ExitDebug>(exit) && at_address;
 }
 
+/// `nop; nop; out` with an execute register of the guest's own on the second nop, while one of ours waits elsewhere:
+/// the guest's handler must be reached.
+bool guest_registers_fire_beside(Bench& bench) {
+  bench.put(kCode, {kNop, kNop, kOut, kEndPort});
+  constexpr std::uint64_t kGlobal0 = 0x402;  // DR7.G0, and the bit that is always 1 (SDM 3B 18.2.4)
+  bench.vcpu().set_guest_debug_registers({.db = {kCode + 1}, .dr6 = 0xffff0ff0, .dr7 = kGlobal0});
+  DebugControl control;
+  control.registers[1] = DebugRegister{.address = kHandler + 0x400};
+  bench.run(bench.real(), control);
+  const bool in_handler = bench.vcpu().state().rip >= kHandler;
+  bench.settle();
+  bench.vcpu().set_guest_debug_registers({.db = {}, .dr6 = 0xffff0ff0, .dr7 = 0x400});
+  return in_handler;
+}
+
 /// `mov [kData], al; nop; out` with a write register on kData.
 bool data_register_fires(Bench& bench) {
   bench.put(kCode, {std::byte{0xa2}, std::byte{kData & 0xff}, std::byte{kData >> 8}, kNop, kOut, kEndPort});
@@ -246,6 +261,7 @@ HostAbilities probe(const System& system) {
   found.stale_step = step_goes_stale(bench);
   found.execute_registers = execute_register_fires(bench, bench.real());
   found.data_registers = data_register_fires(bench);
+  found.guest_registers_beside = guest_registers_fire_beside(bench);
   found.int3_kernel = trap_effect(bench, bench.kernel(), kInt3);
   found.icebp_kernel = trap_effect(bench, bench.kernel(), kIcebp);
   found.paging32 = paging32_works(bench);
@@ -286,8 +302,10 @@ std::vector<AbilityRow> describe(const HostAbilities& host) {
                       "`hbreak` is refused; `break` plants in memory"));
   rows.push_back(flag("execute-debug-registers-user", host.execute_registers_user, "also in user mode",
                       "not in user mode: `hbreak` on a user address never hits"));
+  rows.push_back(flag("guest-debug-registers", host.guest_registers_beside, "the guest's own fire beside ours",
+                      "gdbvm arms the guest's own together with ours"));
   rows.push_back(flag("data-debug-registers", host.data_registers, "`watch` can use debug registers",
-                      "`watch` can't use debug registers: gdb is told so"));
+                      "`watch` is served by protected pages, or by stepping"));
   rows.push_back(flag("single-step", host.step, "`stepi` works", "`stepi` does not work on this host"));
   rows.push_back(flag("single-step-user", host.step_user, "also in user mode",
                       "in user mode gdbvm steps by catching the guest's own #DB handler"));

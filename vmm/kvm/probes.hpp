@@ -28,6 +28,7 @@ struct HostAbilities {
   bool execute_registers = false;
   bool execute_registers_user = false;
   bool data_registers = false;
+  bool guest_registers_beside = false;  ///< the guest's own debug registers fire while some of ours are armed
   bool step = false;
   bool step_user = false;
   bool step_enters_handlers = false;  ///< a step over what faults ends in the handler; else behind the handler's return

@@ -227,6 +227,7 @@ void Vcpu::set_debug(const DebugControl& control) {
           (2ULL << (2 * i)) | (static_cast<std::uint64_t>(row->kind) << (16 + 4 * i)) | (length << (18 + 4 * i));
     }
     request.arch.debugreg[7] |= 0x600;
+    if (control.general_detect) request.arch.debugreg[7] |= 1U << 13;  // GD
   }
   if (request.control != 0) request.control |= KVM_GUESTDBG_ENABLE;
   checked_ioctl(fd_.get(), KVM_SET_GUEST_DEBUG, "KVM_SET_GUEST_DEBUG", &request);
@@ -276,6 +277,16 @@ std::optional<std::uint64_t> Vcpu::complete_msr(const ExitMsr& access) {
   run_->msr.error = value ? 0 : 1;
   if (value) run_->msr.data = *value;
   return value;
+}
+
+void Vcpu::raise_debug_exception(std::uint64_t dr6) {
+  constexpr std::uint8_t kVectorDb = 1;
+  if (dr6 != 0) {
+    GuestDebugRegisters registers = guest_debug_registers();
+    registers.dr6 |= dr6;
+    set_guest_debug_registers(registers);
+  }
+  inject_exception(kVectorDb, std::nullopt);
 }
 
 GuestDebugRegisters Vcpu::guest_debug_registers() {

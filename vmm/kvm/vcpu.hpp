@@ -31,6 +31,7 @@ struct DebugControl {
   bool block_interrupts = false;  ///< while stepping; ignored where KVM has no KVM_GUESTDBG_BLOCKIRQ
   bool trap_int3 = false;         ///< KVM_GUESTDBG_USE_SW_BP
   bool inject_int3 = false;       ///< KVM_GUESTDBG_INJECT_BP: the int3 that just exited was the guest's own
+  bool general_detect = false;    ///< with a register armed: the guest's MOV to or from a debug register exits, DR6.BD
   bool trap_debug = false;        ///< #DB exits even with no register armed; the guest's own registers rest meanwhile
   std::array<std::optional<DebugRegister>, 4> registers{};
   bool any_register() const;
@@ -71,6 +72,8 @@ class Vcpu {
   void set_running();
   /// Makes the exception pending, as if the current instruction had raised it.
   void inject_exception(std::uint8_t vector, std::optional<std::uint32_t> error_code);
+  /// #DB becomes pending, and the guest will find these bits in DR6 (SDM 3B 18.2.3).
+  void raise_debug_exception(std::uint64_t dr6);
   /// A model-specific register; 0 when there is no such.
   std::uint64_t msr(std::uint32_t index);
   /// False when KVM refuses the value, or has no such MSR.

@@ -24,6 +24,7 @@ struct DebugTrap {      ///< KVM_EXIT_DEBUG: exception 1 (step, debug register; 
   std::uint64_t dr6;
   static constexpr std::uint64_t kSingleStep = 1U << 14;  ///< BS (SDM 3B 18.2.3)
   static constexpr std::uint64_t kRegisters = 0xf;        ///< B0 … B3
+  static constexpr std::uint64_t kGeneral = 1U << 13;     ///< BD: a MOV to or from a debug register comes next
   /// The end of a step, and of nothing else.
   bool only_step() const { return exception == 1 && (dr6 & (kSingleStep | kRegisters)) == kSingleStep; }
 };

@@ -60,13 +60,6 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
-/// KVM kept the guest's debug exception from it, and with it what DR6 would say.
-void show_dr6(kvm::Vcpu& vcpu, std::uint64_t bits) {
-  kvm::GuestDebugRegisters registers = vcpu.guest_debug_registers();
-  registers.dr6 |= bits;
-  vcpu.set_guest_debug_registers(registers);
-}
-
 bool is_step(const StopCause& cause) {
   const auto* trap = std::get_if<DebugTrap>(&cause);
   return trap != nullptr && trap->only_step();
@@ -156,8 +149,10 @@ void VcpuThread::body(const kvm::Vm& vm, std::promise<void> started) {
 void VcpuThread::depart(kvm::Vcpu& vcpu, const Leg& leg) {
   if (leg.state) vcpu.set_state(*leg.state);
   if (leg.wake) vcpu.set_running();
-  if (leg.exception) {
-    if (leg.dr6 != 0) show_dr6(vcpu, leg.dr6);
+  constexpr std::uint8_t kVectorDb = 1;
+  if (leg.exception == kVectorDb) {
+    vcpu.raise_debug_exception(leg.dr6);
+  } else if (leg.exception) {
     vcpu.inject_exception(*leg.exception, std::nullopt);
   }
   vcpu.set_debug(leg.debug);
