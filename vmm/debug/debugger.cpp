@@ -45,8 +45,8 @@ Debugger::Debugger(DebuggerHost host, std::vector<LinkHint> hints, const Debugge
 void Debugger::build() {
   const bool non_stop = run_ != nullptr && run_->non_stop();
   run_.reset();
-  context_.reset();
   machine_.reset();
+  context_.reset();
   const std::uint64_t generation = ++generation_;
   machine_ = host_.build([this, generation](StopReport report) {
     host_.post([this, generation, shared = std::make_shared<StopReport>(std::move(report))] {

@@ -115,8 +115,8 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   gdb::x86::Layout layout_;
   vmm::Breakpoints breakpoints_;
   Monitor monitor_;
+  std::unique_ptr<RunContext> context_;  // outlives machine_, whose vCPU threads use it until they end
   std::unique_ptr<Machine> machine_;
-  std::unique_ptr<RunContext> context_;
   std::unique_ptr<RunControl> run_;
   std::uint64_t generation_ = 0;                        // of machine_: a report of an older one is dropped
   std::vector<std::optional<ExtendedState>> extended_;  // read lazily, forgotten at each resume
