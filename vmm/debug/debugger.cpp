@@ -77,7 +77,6 @@ void Debugger::build() {
 
 void Debugger::attach(gdb::TargetListener& listener) {
   listener_ = &listener;
-  run_->set_non_stop(false);
   run_when_stopped_ = false;
   if (run_->running()) {
     run_->stop(signal_event(Signal::kTrap));
@@ -86,16 +85,21 @@ void Debugger::attach(gdb::TargetListener& listener) {
   }
 }
 
-void Debugger::leave_running() {
+/// Nothing of it stays; what is still planted goes when all have parked.
+void Debugger::forget_debugger() {
   listener_ = nullptr;
-  if (ended_) return;
-  run_->set_non_stop(false);
+  run_->debugger_left();
+  breakpoints_.clear();
   explained_.clear();
+}
+
+void Debugger::leave_running() {
+  forget_debugger();
+  if (ended_) return;
+  run_when_stopped_ = true;
   if (run_->running()) {
-    run_when_stopped_ = true;
     run_->stop(signal_event(Signal::kNone));
   } else {
-    breakpoints_.clear();
     run_all();
   }
 }
@@ -107,12 +111,8 @@ void Debugger::disconnected() {
     case DebuggerOptions::OnDisconnect::kContinue: return leave_running();
     case DebuggerOptions::OnDisconnect::kExit: listener_ = nullptr; return finish(0);
     case DebuggerOptions::OnDisconnect::kStop:
-      listener_ = nullptr;
-      if (run_->running()) {
-        run_->stop(signal_event(Signal::kTrap));
-      } else {
-        breakpoints_.clear();
-      }
+      forget_debugger();
+      if (run_->running()) run_->stop(signal_event(Signal::kTrap));
       return;
   }
 }
@@ -274,11 +274,8 @@ gdb::Result<void> Debugger::resume(const gdb::ResumePlan& plan) {
     if (action->verb == Verb::kStop) run_->stop_one(i, signal_event(Signal::kNone, i));
   }
   if (std::ranges::any_of(orders, [](const auto& order) { return order.verb != RunControl::Verb::kStay; })) {
-    if (reset_wanted_) {
-      reset();
-    } else {
-      run(orders);
-    }
+    if (reset_wanted_) reset();
+    run(orders);
   } else if (!run_->non_stop()) {
     return gdb::fail("no thread would run");
   }
@@ -309,17 +306,21 @@ gdb::StopEvent Debugger::stop_of(gdb::ThreadId thread) const {
 }
 
 /// The time that the guest stands for its user does not pass for it (KVM API document, 4.29, 4.71), as far as KVM's
-/// clock is the guest's.
-void Debugger::stop_clock() {
+/// clock is the guest's. Without that, it can be debugged all the same.
+void Debugger::stop_clock() try {
   if (clock_ == 0) clock_ = machine_->vm().clock();
+} catch (const HostError& error) {
+  spdlog::warn("the guest's clock runs on while it stands: {}", error.what());
 }
 
-void Debugger::start_clock() {
+void Debugger::start_clock() try {
   if (clock_ == 0) return;
   machine_->vm().set_clock(std::exchange(clock_, 0));
   for (unsigned i = 0; i < machine_->vcpu_count(); ++i) {
     machine_->vcpu(i).call([](kvm::Vcpu& vcpu) { vcpu.note_paused(); });
   }
+} catch (const HostError& error) {
+  spdlog::warn("the guest's clock has run on while it stood: {}", error.what());
 }
 
 std::chrono::milliseconds Debugger::tick() {
@@ -362,11 +363,16 @@ void Debugger::planned(const Plan& plan) {
 }
 
 void Debugger::stopped(gdb::StopEvent event) {
-  if (listener_ == nullptr) {
-    breakpoints_.clear();
-    if (std::exchange(run_when_stopped_, false)) return run_all();
-  }
+  if (run_when_stopped_) return run_all();
   tell(std::move(event));
+}
+
+/// The guest may be another one behind any of them: gdb may have waited for just that one.
+void Debugger::tell_all(std::vector<gdb::StopEvent> events) {
+  const std::uint64_t generation = generation_;
+  for (gdb::StopEvent& event : events) {
+    if (generation == generation_) tell(std::move(event));
+  }
 }
 
 void Debugger::crashed(unsigned vcpu, const Crash& crash) {
@@ -380,10 +386,7 @@ void Debugger::crashed(unsigned vcpu, const Crash& crash) {
   const bool hold = policy == DebuggerOptions::OnTripleFault::kStop ||
                     (policy == DebuggerOptions::OnTripleFault::kAuto && listener_ != nullptr);
   if (hold) {
-    if (listener_ == nullptr) {
-      breakpoints_.clear();
-      spdlog::warn("{}; held for a debugger", crash.text);
-    }
+    if (listener_ == nullptr) spdlog::warn("{}; held for a debugger", crash.text);
     return tell(signal_event(crash.signal, vcpu, crash.text + "\n"));
   }
   std::fputs(fmt::format("gdbvm: the guest crashed: {}\n{}", crash.text, register_dump(run_->state(vcpu))).c_str(),
@@ -400,17 +403,37 @@ void Debugger::reset() {
   spdlog::info("the guest resets the machine");
   build();
   if (listener_ != nullptr) listener_->console("the guest reset the machine\n");
-  if (listener_ == nullptr) breakpoints_.clear();
-  run_when_stopped_ = false;
-  run_all();
 }
 
-void Debugger::requested(unsigned vcpu, MachineRequest request) {
+/// All-stop: all run, unless the debugger awaits a stop. Non-stop: who ran runs on, and who was to stop has stopped.
+void Debugger::run_from_reset(const std::vector<Runner>& runners) {
+  std::vector<gdb::StopEvent> stops;
+  std::vector<RunControl::Order> orders(machine_->vcpu_count());
+  for (const Runner& runner : runners) {
+    if (!runner.stop) orders.at(runner.vcpu).verb = RunControl::Verb::kContinue;
+    if (runner.stop) stops.push_back(signal_event(runner.stop->signal, runner.stop->thread - 1));
+  }
+  if (run_->non_stop()) {
+    run(orders);
+  } else if (stops.empty() || run_when_stopped_) {
+    return run_all();
+  }
+  tell_all(std::move(stops));
+}
+
+void Debugger::requested(unsigned vcpu, MachineRequest request, std::vector<Runner> runners) {
   if (request.kind == MachineRequest::Kind::kReset) {
     const auto* caught = breakpoints_.last_plan().catchpoint(Catchpoint::Kind::kReset);
-    if (caught == nullptr || listener_ == nullptr) return reset();
+    if (caught == nullptr || listener_ == nullptr) {
+      reset();
+      return run_from_reset(runners);
+    }
     reset_wanted_ = true;
-    return tell(signal_event(Signal::kTrap, vcpu, vmm::tell(*caught, run_->state(vcpu))));
+    std::vector stops{signal_event(Signal::kTrap, vcpu, vmm::tell(*caught, run_->state(vcpu)))};
+    for (const Runner& runner : runners) {
+      if (run_->non_stop() && runner.vcpu != vcpu) stops.push_back(signal_event(Signal::kNone, runner.vcpu));
+    }
+    return tell_all(std::move(stops));
   }
   const std::uint8_t code = request.kind == MachineRequest::Kind::kExit ? request.exit_code : 0;
   if (listener_ != nullptr) {

@@ -95,12 +95,15 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
 
   void stopped(gdb::StopEvent event) override;
   void crashed(unsigned vcpu, const Crash& crash) override;
-  void requested(unsigned vcpu, MachineRequest request) override;
+  void requested(unsigned vcpu, MachineRequest request, std::vector<Runner> runners) override;
   void halted_for_ever() override;
   void planned(const Plan& plan) override;
 
   void build();
   void reset();
+  void run_from_reset(const std::vector<Runner>& runners);
+  void tell_all(std::vector<gdb::StopEvent> events);
+  void forget_debugger();
   void run(std::span<const RunControl::Order> orders);
   void run_all();
   void leave_running();
@@ -125,7 +128,7 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   std::map<unsigned, gdb::StopEvent> last_of_;  // of each vCPU, in non-stop mode
   std::set<std::string> explained_;             // how watchpoints are served
   bool reset_wanted_ = false;                   // a caught reset: to be done at the next resume
-  bool run_when_stopped_ = false;
+  bool run_when_stopped_ = false;               // nobody is attached, and no stop is to stay
   bool ended_ = false;
   bool block_interrupts_ = true;
   std::uint64_t clock_ = 0;  // the guest's, while it stands for the user

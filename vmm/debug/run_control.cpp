@@ -19,7 +19,7 @@ void RunControl::set_state(unsigned vcpu, const CpuState& state, bool moved) {
   slot.dirty = true;
   if (!moved) return;
   slot.wake = true;
-  slot.at_breakpoint = slot.get_off = false;
+  slot.at_breakpoint = slot.get_off = slot.needs_stillness = slot.lifted = false;
   slot.not_told.reset();
 }
 
@@ -28,11 +28,19 @@ void RunControl::adopt_state(unsigned vcpu, const CpuState& state, bool moved) {
   slots_.at(vcpu).dirty = false;
 }
 
-bool RunControl::running() const {
+bool RunControl::any_to_run() const {
   return std::ranges::any_of(slots_, [](const Slot& slot) { return slot.verb != Verb::kStay; });
 }
 
 bool RunControl::all_parked() const { return std::ranges::all_of(slots_, &Slot::parked); }
+
+void RunControl::debugger_left() {
+  non_stop_ = false;
+  for (Slot& slot : slots_) {
+    slot.stop_wanted.reset();
+    slot.not_told.reset();
+  }
+}
 
 // --- what is asked for -------------------------------------------------------------------------------------
 
@@ -114,15 +122,8 @@ void RunControl::settle(unsigned vcpu, const StopCause& cause) {
     ask_to_park();  // nobody runs: on to the next
   } else if (const auto* event = std::get_if<CpuRun::Stopped>(&outcome)) {
     stopped(vcpu, *event);
-  } else if (const auto* crash = std::get_if<Crash>(&outcome); crash != nullptr && non_stop_) {
-    gdb::StopEvent told;
-    told.thread = vcpu + 1;
-    told.signal = crash->signal;
-    told.console = crash->text + "\n";
-    stopped(vcpu, {std::move(told)});
-  } else if (crash != nullptr) {
-    if (!crash_) crash_ = std::pair(vcpu, *crash);
-    ask_to_park();
+  } else if (const auto* crash = std::get_if<Crash>(&outcome)) {
+    crashed(vcpu, *crash);
   } else if (const auto* stack = std::get_if<StackOnPage>(&outcome)) {
     breakpoints_.note_stack(stack->page);
     ask_to_park();
@@ -132,6 +133,18 @@ void RunControl::settle(unsigned vcpu, const StopCause& cause) {
   } else if (slot.stop_wanted) {
     stopped(vcpu, {*slot.stop_wanted});
   }
+}
+
+void RunControl::crashed(unsigned vcpu, const Crash& crash) {
+  if (non_stop_) {
+    gdb::StopEvent told;
+    told.thread = vcpu + 1;
+    told.signal = crash.signal;
+    told.console = crash.text + "\n";
+    return stopped(vcpu, {std::move(told)});
+  }
+  if (!crash_) crash_ = std::pair(vcpu, crash);
+  ask_to_park();
 }
 
 void RunControl::stopped(unsigned vcpu, CpuRun::Stopped stopped) {
@@ -144,7 +157,9 @@ void RunControl::stopped(unsigned vcpu, CpuRun::Stopped stopped) {
   }
   ask_to_park();
   if (event_) {
-    slot.not_told = std::move(stopped);
+    // The end of a step is nothing to come back to: who lets this vCPU run again sees where it stands.
+    const bool step_ended = stopped.event.reason == gdb::StopReason::kSignal && stopped.event.console.empty();
+    if (!step_ended) slot.not_told = std::move(stopped);
   } else {
     event_ = std::move(stopped.event);
   }
@@ -152,8 +167,13 @@ void RunControl::stopped(unsigned vcpu, CpuRun::Stopped stopped) {
 
 void RunControl::tell_stopped() {
   // The owner may start() again from inside, or destroy us behind the last one.
-  std::vector<gdb::StopEvent> events = std::exchange(to_tell_, {});
-  for (gdb::StopEvent& event : events) owner_.stopped(std::move(event));
+  while (!to_tell_.empty()) {
+    gdb::StopEvent event = std::move(to_tell_.front());
+    to_tell_.pop_front();
+    const bool last = to_tell_.empty();
+    owner_.stopped(std::move(event));
+    if (last) return;
+  }
 }
 
 /// All are parked: what next?
@@ -161,19 +181,7 @@ void RunControl::advance() {
   breakpoints_.lift();
   parking_ = false;
   const bool check_halted = std::exchange(check_halted_, false);
-  if (request_ || crash_) {
-    for (Slot& slot : slots_) {
-      slot.verb = Verb::kStay;
-      slot.stop_wanted.reset();
-      slot.not_told.reset();
-    }
-    event_.reset();
-    wanted_.reset();
-    to_tell_.clear();
-    const auto request = std::exchange(request_, std::nullopt);
-    const auto crash = std::exchange(crash_, std::nullopt);
-    return request ? owner_.requested(request->first, request->second) : owner_.crashed(crash->first, crash->second);
-  }
+  if (request_ || crash_) return give_up();
   if (non_stop_) {
     for (unsigned i = 0; i < slots_.size(); ++i) {
       if (slots_[i].stop_wanted) stopped(i, {*slots_[i].stop_wanted});
@@ -181,15 +189,51 @@ void RunControl::advance() {
   } else if (finish_all_stop(check_halted)) {
     return;
   }
-  if (running()) {
-    std::vector<const CpuState*> states;
-    for (const Slot& slot : slots_) states.push_back(&slot.state);
-    plan_ = breakpoints_.plan(states);
-    owner_.planned(*plan_);
-    machine_.watch().set(plan_->ranges);
-    if (!run_one_alone()) run_together();
+  try {
+    if (any_to_run()) go();
+  } catch (const HostError& error) {
+    return refused(error.what());
   }
   tell_stopped();
+}
+
+/// Throws HostError when the host refuses what is planned; then all are still parked, and nothing is planted.
+void RunControl::go() {
+  std::vector<const CpuState*> states;
+  for (const Slot& slot : slots_) states.push_back(&slot.state);
+  plan_ = breakpoints_.plan(states);
+  owner_.planned(*plan_);
+  machine_.watch().set(plan_->ranges);
+  if (!run_one_alone()) run_together();
+}
+
+/// What the debugger asked for may be what the host refuses: it may ask for less, and go on.
+void RunControl::refused(const std::string& why) {
+  for (unsigned i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].verb != Verb::kStay) crashed(i, crash_of(HostFault{why}, slots_[i].state));
+  }
+  parking_ = false;
+  return non_stop_ ? tell_stopped() : give_up();
+}
+
+/// The machine asks for something, or can't go on: whatever else happened is of no interest any more.
+void RunControl::give_up() {
+  std::vector<RunOwner::Runner> runners;
+  for (unsigned i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    if (slot.verb != Verb::kStay) runners.push_back({i, std::exchange(slot.stop_wanted, std::nullopt)});
+    slot.verb = Verb::kStay;
+    slot.not_told.reset();
+  }
+  for (gdb::StopEvent& event : to_tell_) runners.push_back({event.thread - 1, std::move(event)});
+  if (wanted_ && !runners.empty()) runners.front().stop = wanted_;
+  event_.reset();
+  wanted_.reset();
+  to_tell_.clear();
+  const auto request = std::exchange(request_, std::nullopt);
+  const auto crash = std::exchange(crash_, std::nullopt);
+  if (request) return owner_.requested(request->first, request->second, std::move(runners));
+  owner_.crashed(crash->first, crash->second);
 }
 
 /// True when the machine stands, and the owner knows.

@@ -11,9 +11,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -28,12 +30,18 @@ namespace vmm {
 /// destroy it. But for stopped() in non-stop mode, every vCPU is parked and nothing is planted.
 class RunOwner {
  public:
+  /// A vCPU that runs, as far as the debugger knows.
+  struct Runner {
+    unsigned vcpu = 0;
+    std::optional<gdb::StopEvent> stop;  ///< the debugger still awaits this, as the answer to stop() or stop_one()
+  };
   virtual ~RunOwner() = default;
   /// All-stop: the machine stands; non-stop: the event's vCPU does.
   virtual void stopped(gdb::StopEvent event) = 0;
   /// The guest can't go on; `stopped` has not been called.
   virtual void crashed(unsigned vcpu, const Crash& crash) = 0;
-  virtual void requested(unsigned vcpu, MachineRequest request) = 0;
+  /// Neither has `stopped` of the runners, whom the request has brought to a stand.
+  virtual void requested(unsigned vcpu, MachineRequest request, std::vector<Runner> runners) = 0;
   /// Every vCPU is halted with interrupts off, or waits for a SIPI; `stopped` has not been called.
   virtual void halted_for_ever() = 0;
   /// A plan is about to be run by.
@@ -50,11 +58,13 @@ class RunControl {
 
   RunControl(RunContext& context, Breakpoints& breakpoints, RunOwner& owner);
 
-  /// Only while all stand.
+  /// Only while all stand, but that debugger_left() ends it.
   void set_non_stop(bool on) { non_stop_ = on; }
+  /// All-stop mode begins, and what the debugger asked for, or was still to hear, is forgotten.
+  void debugger_left();
   bool non_stop() const { return non_stop_; }
-  /// Some vCPU is to run, as far as the debugger knows.
-  bool running() const;
+  /// Some vCPU runs, as far as the debugger knows: one whose stop is still to be told does.
+  bool running() const { return any_to_run() || !to_tell_.empty(); }
   bool running(unsigned vcpu) const { return slots_.at(vcpu).verb != Verb::kStay; }
 
   /// `orders`: one per vCPU. A vCPU that runs already is left alone; all-stop: none does.
@@ -95,6 +105,10 @@ class RunControl {
   };
 
   void advance();
+  void go();
+  void give_up();
+  void refused(const std::string& why);
+  void crashed(unsigned vcpu, const Crash& crash);
   bool finish_all_stop(bool check_halted);
   bool tell_kept_event();
   bool run_one_alone();
@@ -105,6 +119,7 @@ class RunControl {
   void tell_stopped();
   void ask_to_park();
   bool all_parked() const;
+  bool any_to_run() const;
   bool alone_wanted(const Slot& slot) const;
   bool nothing_wakes_it();
 
@@ -119,7 +134,7 @@ class RunControl {
   bool check_halted_ = false;
   std::optional<gdb::StopEvent> wanted_;  // what stop() asked for
   std::optional<gdb::StopEvent> event_;   // all-stop: what happened first
-  std::vector<gdb::StopEvent> to_tell_;   // non-stop
+  std::deque<gdb::StopEvent> to_tell_;    // non-stop
   std::optional<std::pair<unsigned, Crash>> crash_;
   std::optional<std::pair<unsigned, MachineRequest>> request_;
 };
