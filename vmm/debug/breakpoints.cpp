@@ -64,7 +64,10 @@ gdb::Result<void> Breakpoints::insert(const gdb::BreakpointSpec& spec, gdb::Brea
                                    Plan::kRegisters, taken));
     }
   }
-  if (is_watch(spec) && spec.kind == 0) return gdb::fail("a watchpoint of no bytes watches nothing");
+  if (is_watch(spec) && (spec.kind == 0 || spec.kind > memory_->ram_size() || spec.kind - 1 > ~spec.address)) {
+    return gdb::fail(fmt::format("a watchpoint has 1 to {} bytes, as much as there is memory, and ends below 2^64",
+                                 memory_->ram_size()));
+  }
   rows_.push_back({.spec = spec, .actions = std::move(shared)});
   return {};
 }
@@ -86,9 +89,11 @@ void Breakpoints::clear() {
 
 void Breakpoints::remember_root(const CpuState& state) {
   constexpr std::size_t kMost = 64;
-  if (roots_.size() >= kMost || (state.cr0 & kCr0Pg) == 0) return;
-  const auto known = std::ranges::find(roots_, state.cr3, &CpuState::cr3);
-  if (known == roots_.end()) roots_.push_back(state);
+  if ((state.cr0 & kCr0Pg) == 0) return;
+  // The one seen longest ago goes: its task has ended, most likely.
+  std::erase_if(roots_, [&](const CpuState& root) { return root.cr3 == state.cr3; });
+  if (roots_.size() >= kMost) roots_.erase(roots_.begin());
+  roots_.push_back(state);
 }
 
 std::shared_ptr<Breakpoint::Counts> Breakpoints::counts_of(const gdb::BreakpointSpec& spec) {
@@ -326,8 +331,8 @@ bool Breakpoints::looks_again() const {
 bool Breakpoints::needs_another_look() {
   bool wanted = false;
   for (const Breakpoint& row : plan_->rows) {
-    // What the plan of a stepped guest says of memory is not in memory.
-    wanted = wanted || row.mechanism == Mechanism::kWaiting;
+    // What the plan of a stepped guest says of memory is not in memory, and its breakpoints need no place.
+    wanted = wanted || (row.mechanism == Mechanism::kWaiting && (!plan_->trace || is_watch(row.spec)));
     if (row.mechanism != Mechanism::kMemory) continue;
     for (const Place& place : row.places) {
       const bool lost = armed_ && planted_->lost(place.physical);

@@ -27,8 +27,8 @@ std::vector<std::byte> WatchedValues::now(const Breakpoint& row) const {
 }
 
 bool WatchedValues::changed(const std::vector<Breakpoint>& rows, std::size_t index) {
-  std::vector<std::byte> present = now(rows.at(index));
   const std::lock_guard lock(mutex_);
+  std::vector<std::byte> present = now(rows.at(index));
   if (present == values_.at(index)) return false;
   values_.at(index) = std::move(present);
   return true;

@@ -64,7 +64,8 @@ std::optional<Verdict> user_hook(const CpuState& state, const TrapContext& conte
       }
     }
   }
-  if (context.plan.at(pc) != nullptr || context.plan.caught_at(pc) != nullptr) return {};
+  // The register that hit is none of the plan's, but the user may have something there, too.
+  if (auto verdict = user_breakpoint(context, state, pc)) return verdict;
   return GoOn{.step_over = true};
 }
 

@@ -30,12 +30,16 @@ bool PlantedBytes::lost(std::uint64_t physical) const {
 
 std::size_t PlantedBytes::write_under(std::uint64_t physical, std::span<const std::byte> data) {
   const std::lock_guard lock(mutex_);
-  const std::size_t done = memory_.write(physical, data);
-  for (auto row = rows_.lower_bound(physical); row != rows_.end() && row->first - physical < done; ++row) {
-    row->second.own = data[row->first - physical];
-    memory_.store(row->first, row->second.trap);
+  // Around the traps, which another CPU may run into meanwhile.
+  std::size_t done = 0;
+  for (auto row = rows_.lower_bound(physical); row != rows_.end() && row->first - physical < data.size(); ++row) {
+    const std::size_t at = row->first - physical;
+    done += memory_.write(physical + done, data.subspan(done, at - done));
+    if (done < at || !memory_.store(row->first, row->second.trap)) return done;
+    row->second.own = data[at];
+    ++done;
   }
-  return done;
+  return done + memory_.write(physical + done, data.subspan(done));
 }
 
 void PlantedBytes::hide(std::uint64_t physical, std::span<std::byte> read) const {
