@@ -112,6 +112,7 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
 void CpuRun::hook(Leg& leg, kvm::Vcpu& vcpu) {
   const kvm::HostAbilities& host = host_;
   const auto watch = [&](std::uint64_t address) {
+    if (stepping_ && address == linear_pc(state_)) return;  // it would hit before the step is done, for ever
     const auto free = std::ranges::find_if(leg.debug.registers, [](const auto& row) { return !row; });
     if (free != leg.debug.registers.end()) *free = kvm::DebugRegister{.address = address};
   };
