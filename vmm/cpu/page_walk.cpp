@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace vmm {
 namespace {
@@ -133,12 +134,14 @@ std::expected<PageWalkResult, PageFault> walk(const CpuState& state, const Guest
 
 namespace {
 
+/// Pages by the level they were found at: a recursive mapping makes one page a table of several levels.
+using TablesFound = std::set<std::pair<std::size_t, std::uint64_t>>;
+
 /// A large page's entry, or one of a page table, leads to no further table.
 void add_tables(const GuestMemory& memory, const PagingMode& mode, std::size_t level, std::uint64_t table,
-                std::set<std::uint64_t>& found) {
+                TablesFound& found) {
   constexpr std::uint64_t kTable = 4096;
-  // What a recursive mapping leads back to is there already.
-  if (!memory.contains(table & ~(kTable - 1), kTable) || !found.insert(table & ~(kTable - 1)).second) return;
+  if (!memory.contains(table & ~(kTable - 1), kTable) || !found.emplace(level, table & ~(kTable - 1)).second) return;
   if (level + 1 == mode.levels.size()) return;
   const std::size_t entries = std::size_t{1} << mode.levels[level].index_bits;
   for (std::size_t i = 0; i < entries; ++i) {
@@ -154,9 +157,11 @@ void add_tables(const GuestMemory& memory, const PagingMode& mode, std::size_t l
 std::vector<std::uint64_t> table_pages(const CpuState& state, const GuestMemory& memory) {
   if ((state.cr0 & kCr0Pg) == 0) return {};
   const PagingMode mode = paging_mode(state);
-  std::set<std::uint64_t> found;
+  TablesFound found;
   add_tables(memory, mode, 0, state.cr3 & mode.root_mask, found);
-  return {found.begin(), found.end()};
+  std::set<std::uint64_t> pages;
+  for (const auto& [level, page] : found) pages.insert(page);
+  return {pages.begin(), pages.end()};
 }
 
 std::vector<LinearPiece> linear_pieces(const CpuState& state, const GuestMemory& memory, std::uint64_t address,

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <map>
+#include <iterator>
 #include <optional>
+#include <utility>
 
 #include "vmm/cpu/page_walk.hpp"
 
@@ -21,42 +22,62 @@ using Traps = kvm::ProtectedPage::Traps;
 constexpr std::uint64_t kPageSize = 4096;
 constexpr std::uint64_t kPageMask = ~(kPageSize - 1);
 
-/// Watchpoints of one kind that overlap or touch, as one range.
+/// Watchpoints that share registers.
 struct Run {
   std::uint64_t first;
-  std::uint64_t end;
+  std::uint64_t last;  ///< byte: what ends with the address space has no address behind it
   std::vector<std::size_t> rows;
 };
 
+/// Writes may share where they overlap or touch, as the bytes tell afterwards whose they were, once these are known.
+/// Reads tell nothing, so only equal ranges share.
 std::vector<Run> merged(const Plan& plan, bool reads) {
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
     const gdb::BreakpointSpec& spec = plan.rows[i].spec;
     if (is_watch(spec) && watches_reads(spec) == reads) order.push_back(i);
   }
-  std::ranges::sort(order, {}, [&](std::size_t i) { return plan.rows[i].spec.address; });
+  std::ranges::sort(order, {},
+                    [&](std::size_t i) { return std::pair(plan.rows[i].spec.address, plan.rows[i].spec.kind); });
   std::vector<Run> runs;
   for (const std::size_t i : order) {
-    const gdb::BreakpointSpec& spec = plan.rows[i].spec;
-    const std::uint64_t end = spec.address + spec.kind;
-    if (runs.empty() || spec.address > runs.back().end) {
-      runs.push_back({spec.address, end, {i}});
+    const Breakpoint& row = plan.rows[i];
+    const std::uint64_t first = row.spec.address;
+    const std::uint64_t last = first + row.spec.kind - 1;
+    const auto joins = [&](const Run& run) {
+      if (reads) return run.first == first && run.last == last;
+      const bool touches = first <= run.last || first - run.last == 1;
+      return touches && !row.pieces.empty() && !plan.rows[run.rows.back()].pieces.empty();
+    };
+    if (runs.empty() || !joins(runs.back())) {
+      runs.push_back({first, last, {i}});
     } else {
-      runs.back().end = std::max(runs.back().end, end);
+      runs.back().last = std::max(runs.back().last, last);
       runs.back().rows.push_back(i);
     }
   }
   return runs;
 }
 
+/// Those that watch a byte of what the register covers.
+std::vector<std::size_t> owners_of(const kvm::DebugRegister& covers, const Plan& plan, const Run& run) {
+  std::vector<std::size_t> owners;
+  std::ranges::copy_if(run.rows, std::back_inserter(owners), [&](std::size_t i) {
+    const gdb::BreakpointSpec& spec = plan.rows[i].spec;
+    return spec.address - covers.address < covers.length || covers.address - spec.address < spec.kind;
+  });
+  return owners;
+}
+
 /// What the registers hold when all of `run` goes into them; false when too few are free.
 bool give_registers(Plan& plan, const Run& run, Kind kind) {
-  std::vector<kvm::DebugRegister> wanted = registers_for(kind, run.first, run.end - run.first);
+  std::vector<kvm::DebugRegister> wanted = registers_for(kind, run.first, run.last - run.first + 1);
   // A write that changes nothing watched is told to nobody, so a register may cover more.
   const std::uint64_t aligned = run.first & ~std::uint64_t{7};
-  const std::uint64_t wide = (run.end - aligned + 7) / 8;
+  const std::uint64_t wide = (run.last - aligned) / 8 + 1;
+  const bool known = !plan.rows[run.rows.front()].pieces.empty();
   bool wider = false;
-  if (kind == Kind::kWrite && wide < wanted.size()) {
+  if (kind == Kind::kWrite && known && wide < wanted.size()) {
     wanted = registers_for(kind, aligned, wide * 8);
     wider = true;
   }
@@ -67,8 +88,8 @@ bool give_registers(Plan& plan, const Run& run, Kind kind) {
   if (free.size() < wanted.size()) return false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     plan.registers.at(free[i]) = wanted[i];
-    plan.owners.at(free[i]) = run.rows;
-    plan.compared.at(free[i]) = kind == Kind::kWrite && (wider || run.rows.size() > 1);
+    plan.owners.at(free[i]) = owners_of(wanted[i], plan, run);
+    plan.compared.at(free[i]) = kind == Kind::kWrite && (wider || plan.owners.at(free[i]).size() > 1);
   }
   for (const std::size_t row : run.rows) plan.rows[row].mechanism = Mechanism::kDebugRegister;
   return true;
