@@ -183,3 +183,101 @@ TEST_CASE("a page that maps no memory ends a copy") {
   std::array<std::byte, 32> out{};
   REQUIRE(read_linear(world.state, world.memory, kKernel + 0x202ff8, out) == 8);
 }
+
+TEST_CASE("where planted bytes lie, linear copies see and change the guest's own") {
+  World world = four_level();
+  world.entry64(kFourth, 3, 0x9000 | kAll);
+  PlantedBytes planted(world.memory);
+  planted.plant(0x7fff, std::byte{0xcc});
+  planted.plant(0x9000, std::byte{0xcc});
+  std::array<std::byte, 4> data{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}};
+  REQUIRE(write_linear(world.state, world.memory, planted, kKernel + 0x202ffe, data) == 4);
+  REQUIRE(world.memory.load<std::uint8_t>(0x7ffe) == 1);
+  REQUIRE(world.memory.load<std::uint8_t>(0x7fff) == 0xcc);
+  REQUIRE(world.memory.load<std::uint8_t>(0x9000) == 0xcc);
+  std::array<std::byte, 4> out{};
+  REQUIRE(read_linear(world.state, world.memory, planted, kKernel + 0x202ffe, out) == 4);
+  REQUIRE(out == data);
+  REQUIRE(read_linear(world.state, world.memory, planted, kKernel + 0x203ffe, out) == 2);
+  REQUIRE(write_linear(world.state, world.memory, planted, kKernel + 0x203ffe, data) == 2);
+  planted.lift();
+  REQUIRE(world.memory.load<std::uint8_t>(0x9000) == 3);
+}
+
+TEST_CASE("a linear range lies in pieces, up to the first page that is not mapped or not memory") {
+  using Pieces = std::vector<LinearPiece>;
+  World world = four_level();
+  world.entry64(kFourth, 3, 0x9000 | kAll);
+  const auto pieces = [&](std::uint64_t linear, std::size_t size) {
+    return linear_pieces(world.state, world.memory, linear, size);
+  };
+  REQUIRE(pieces(kKernel + 0x202010, 8) == Pieces{{0x7010, 8}});
+  REQUIRE(pieces(kKernel + 0x202ff8, 16) == Pieces{{0x7ff8, 8}, {0x9000, 8}});
+  REQUIRE(pieces(kKernel + 0x203ff8, 16) == Pieces{{0x9ff8, 8}});
+  REQUIRE(pieces(kKernel + 0x202000, 0).empty());
+  REQUIRE(pieces(0x1000, 8).empty());
+  world.entry64(kFourth, 3, 0xfee00000 | kAll);
+  REQUIRE(pieces(kKernel + 0x202ff8, 16) == Pieces{{0x7ff8, 8}});
+  world.entry64(kThird, 1, 0x200000 | kLarge | kAll);
+  REQUIRE(pieces(kKernel + 0x202ff8, 16) == Pieces{{0x202ff8, 16}});
+}
+
+namespace {
+
+std::vector<std::uint64_t> tables_of(const World& world) { return table_pages(world.state, world.memory); }
+
+}  // namespace
+
+TEST_CASE("all tables in use are found; pages that they map are none") {
+  using Pages = std::vector<std::uint64_t>;
+  World world = four_level();
+  REQUIRE(tables_of(world) == Pages{kTop, kSecond, kThird, kFourth});
+  world.entry64(kThird, 0, 0x200000 | kLarge | kAll);
+  world.entry64(kSecond, 0, kLarge | kAll);
+  world.entry64(kTop, 0, kSecond | kAll);  // the same once more
+  world.entry64(kTop, 1, 0xfee00000 | kAll);
+  world.entry64(kTop, 2, kFifth);  // not present
+  REQUIRE(tables_of(world) == Pages{kTop, kSecond, kThird, kFourth});
+  world.state.cr0 = kCr0Pe;
+  REQUIRE(tables_of(world).empty());
+}
+
+TEST_CASE("tables of the other modes") {
+  using Pages = std::vector<std::uint64_t>;
+  World plain(0, 0);
+  plain.entry32(kTop, 1, kSecond | kAll);
+  plain.entry32(kTop, 2, kThird | kLarge | kAll);
+  REQUIRE(tables_of(plain) == Pages{kTop, kSecond, kThird});
+  plain.state.cr4 = kCr4Pse;
+  REQUIRE(tables_of(plain) == Pages{kTop, kSecond});
+
+  World pae(kCr4Pae, 0);
+  pae.state.cr3 = kTop + 0x20;
+  pae.entry64(kTop + 0x20, 3, kSecond | 1);
+  pae.entry64(kTop + 0x20, 4, kFifth | 1);  // there are but four
+  pae.entry64(kSecond, 7, kThird | kAll);
+  REQUIRE(tables_of(pae) == Pages{kTop, kSecond, kThird});
+
+  World five(kCr4Pae | kCr4La57, kEferLme | kEferLma);
+  five.entry64(kTop, 1, kSecond | kAll);
+  five.entry64(kSecond, 1, kThird | kAll);
+  five.entry64(kThird, 1, kFourth | kAll);
+  five.entry64(kFourth, 1, kFifth | kAll);
+  five.entry64(kFifth, 1, 0x6000 | kAll);
+  REQUIRE(tables_of(five) == Pages{kTop, kSecond, kThird, kFourth, kFifth});
+}
+
+TEST_CASE("a page that is a table of two levels leads on from both") {
+  World world = four_level();
+  world.entry64(kTop, 510, kTop | kAll);  // a recursive mapping
+  REQUIRE(tables_of(world).size() == 4);
+
+  // PAE's, by way of the first page directory, where the others are met as page tables first.
+  World pae(kCr4Pae, 0);
+  pae.entry64(kTop, 0, kSecond | 1);
+  pae.entry64(kTop, 1, kThird | 1);
+  pae.entry64(kSecond, 508, kSecond | kAll);
+  pae.entry64(kSecond, 509, kThird | kAll);
+  pae.entry64(kThird, 0, kFourth | kAll);
+  REQUIRE(tables_of(pae) == std::vector{kTop, kSecond, kThird, kFourth});
+}
