@@ -44,6 +44,16 @@ struct Bench {
     plan = breakpoints.plan(states);
     breakpoints.plant();
   }
+  /// Another address space, by tables from `root` on: its address 0x1000 is at guest-physical `code`.
+  CpuState other_space(std::uint64_t root, std::uint64_t code) {
+    memory.store<std::uint64_t>(root, (root + 0x1000) | 7);
+    memory.store<std::uint64_t>(root + 0x1000, (root + 0x2000) | 7);
+    memory.store<std::uint64_t>(root + 0x2000, (root + 0x3000) | 7);
+    memory.store<std::uint64_t>(root + 0x3000 + 8, code | 7);
+    CpuState other = state;
+    other.cr3 = root;
+    return other;
+  }
   std::byte byte(std::uint64_t address) { return *memory.load<std::byte>(address); }
   /// Long mode with one identity-mapped 2 MiB page, and the same page at 0xffff800000000000.
   void turn_paging_on(bool user) {
@@ -182,4 +192,190 @@ TEST_CASE("watchpoints are cut into aligned registers; one of nothing is refused
   REQUIRE(bench.plan->watch_of_register(1)->spec.address == 0x1001);
   bench.breakpoints.lift();
   REQUIRE_FALSE(bench.breakpoints.insert({BreakpointType::kAccessWatch, 0x2001, 0}));
+}
+
+namespace {
+
+using enum kvm::ProtectedPage::Traps;
+using Pages = std::vector<kvm::ProtectedPage>;
+
+/// Takes all debug registers, so that what follows goes to memory.
+void fill_registers(Bench& bench) {
+  for (std::uint64_t i = 0; i < Plan::kRegisters; ++i) bench.insert(0x90000 + i, BreakpointType::kHardware);
+}
+
+kvm::HostAbilities protecting(kvm::HostAbilities host) {
+  host.protect_writes = host.protect_all = true;
+  return host;
+}
+
+}  // namespace
+
+TEST_CASE("a fifth hbreak is refused with a sentence until one goes; so is any where registers do not fire") {
+  Bench bench(vtx());
+  fill_registers(bench);
+  bench.insert(0x90000, BreakpointType::kHardware);  // the same again
+  const auto refused = bench.breakpoints.insert({BreakpointType::kHardware, 0x1000, 1});
+  REQUIRE(refused.error().text == "the CPU has only 4 debug registers, and 4 `hbreak`s hold them: use `break`");
+  bench.breakpoints.remove({BreakpointType::kHardware, 0x90000, 1});
+  bench.insert(0x1000, BreakpointType::kHardware);
+  REQUIRE(bench.breakpoints.contains({BreakpointType::kHardware, 0x1000, 1}));
+
+  Bench without({});
+  REQUIRE_THAT(without.breakpoints.insert({BreakpointType::kHardware, 0x1000, 1}).error().text,
+               Catch::Contains("use `break` instead of `hbreak`"));
+}
+
+TEST_CASE("a watchpoint of nothing, or beyond the last address, is refused") {
+  Bench bench(vtx());
+  REQUIRE_FALSE(bench.breakpoints.insert({BreakpointType::kWriteWatch, 0x1000, 0}));
+  REQUIRE_FALSE(bench.breakpoints.insert({BreakpointType::kWriteWatch, ~std::uint64_t{0}, 2}));
+  bench.insert(~std::uint64_t{0}, BreakpointType::kWriteWatch);
+}
+
+TEST_CASE("code that the guest may write to is protected where a trap lies; what it may not is left alone") {
+  Bench bench(protecting(vtx()));
+  bench.turn_paging_on(false);
+  fill_registers(bench);
+  bench.insert(0x2000);
+  bench.arm();
+  REQUIRE(bench.plan->pages == Pages{{0x2000, kWrites}});
+
+  Bench read_only(protecting(vtx()));
+  read_only.turn_paging_on(false);
+  read_only.memory.store<std::uint64_t>(0xa000, 0x81);
+  read_only.state.cr0 |= kCr0Wp;
+  fill_registers(read_only);
+  read_only.insert(0x2000);
+  read_only.arm();
+  REQUIRE(read_only.byte(0x2000) == std::byte{0xcc});
+  REQUIRE(read_only.plan->pages.empty());
+  read_only.memory.store(0x2000, std::byte{0x55});  // by another mapping
+  read_only.breakpoints.lift();
+  read_only.arm();
+  REQUIRE(read_only.plan->pages == Pages{{0x2000, kWrites}});
+  read_only.breakpoints.lift();
+  read_only.state.cr0 &= ~kCr0Wp;
+  read_only.arm();
+  REQUIRE(read_only.plan->pages == Pages{{0x2000, kWrites}});
+}
+
+TEST_CASE("a trap on a page of the CPU's own protects nothing, nor does one on a host that can't") {
+  Bench stack(protecting(vtx()));
+  stack.turn_paging_on(false);
+  stack.state.gpr[kRsp] = 0x2800;
+  fill_registers(stack);
+  stack.insert(0x2000);
+  stack.arm();
+  REQUIRE(stack.byte(0x2000) == std::byte{0xcc});
+  REQUIRE(stack.plan->pages.empty());
+
+  Bench found(protecting(vtx()));
+  found.turn_paging_on(false);
+  fill_registers(found);
+  found.insert(0x2000);
+  found.breakpoints.note_stack(0x2000);
+  found.arm();
+  REQUIRE(found.plan->pages.empty());
+
+  Bench bare(vtx());
+  bare.turn_paging_on(false);
+  fill_registers(bare);
+  bare.insert(0x2000);
+  bare.arm();
+  REQUIRE(bare.plan->pages.empty());
+}
+
+TEST_CASE(
+    "a promised page is protected until the guest has mapped it; of user mode, from reads where no register fires") {
+  const std::vector<LinkHint> kernel{{.link = 0xffffffff80002000, .size = 0x1000, .physical = 0x2000}};
+  const std::vector<LinkHint> user{{.link = 0x402000, .size = 0x1000, .physical = 0x2000}};
+  Bench promised(protecting(pvm()), kernel);
+  fill_registers(promised);
+  promised.insert(0xffffffff80002000);
+  promised.arm();
+  REQUIRE(promised.plan->rows.back().places.front().promised);
+  REQUIRE(promised.plan->pages == Pages{{0x2000, kWrites}});
+
+  Bench of_user(protecting(pvm()), user);
+  fill_registers(of_user);
+  of_user.insert(0x402000);
+  of_user.arm();
+  REQUIRE(of_user.byte(0x2000) == std::byte{0xcc});
+  REQUIRE(of_user.plan->pages == Pages{{0x2000, kAll}});
+  REQUIRE(of_user.breakpoints.needs_another_look());
+
+  Bench fires(protecting(vtx()), user);
+  fill_registers(fires);
+  fires.insert(0x402000);
+  fires.arm();
+  REQUIRE(fires.plan->pages == Pages{{0x2000, kWrites}});
+}
+
+TEST_CASE("an address of the lower half is planted in every address space seen; one of the upper half once") {
+  Bench bench(vtx());
+  bench.turn_paging_on(false);
+  fill_registers(bench);
+  bench.insert(0x1000);
+  bench.insert(0xffff800000001010);
+  bench.arm();
+  bench.breakpoints.lift();
+  bench.state = bench.other_space(0x20000, 0x2000);  // the first one is remembered
+  bench.arm();
+  REQUIRE(bench.byte(0x1000) == std::byte{0xcc});
+  REQUIRE(bench.byte(0x2000) == std::byte{0xcc});
+  REQUIRE(bench.plan->rows[4].places.size() == 2);
+  REQUIRE(bench.plan->rows[5].places.empty());
+  bench.breakpoints.lift();
+  REQUIRE(bench.byte(0x1000) == kCode);
+  REQUIRE(bench.byte(0x2000) == kCode);
+}
+
+TEST_CASE("the filter plants in one address space, whichever the CPU is in, and leaves the upper half alone") {
+  Bench bench(vtx());
+  bench.turn_paging_on(false);
+  fill_registers(bench);
+  bench.other_space(0x20000, 0x2000);
+  bench.insert(0x1000);
+  bench.insert(0xffff800000001010);
+  bench.breakpoints.cr3_filter = 0x20000;
+  bench.arm();
+  REQUIRE(bench.byte(0x1000) == kCode);
+  REQUIRE(bench.byte(0x2000) == std::byte{0xcc});
+  REQUIRE(bench.byte(0x1010) == std::byte{0xcc});
+  REQUIRE(bench.plan->counts_in(0x1000, 0x20000));
+  REQUIRE_FALSE(bench.plan->counts_in(0x1000, bench.state.cr3));
+  bench.breakpoints.lift();
+  bench.breakpoints.clear();
+  REQUIRE_FALSE(bench.breakpoints.cr3_filter);
+  REQUIRE(bench.breakpoints.empty());
+}
+
+TEST_CASE("a watchpoint that is stepped for takes the traps out of memory") {
+  Bench bench(pvm());
+  bench.turn_paging_on(false);
+  fill_registers(bench);
+  bench.insert(0x1000);
+  bench.insert(0xffff800000002000, BreakpointType::kWriteWatch);
+  bench.arm();
+  REQUIRE(bench.plan->trace);
+  REQUIRE(bench.byte(0x1000) == kCode);
+  REQUIRE(bench.plan->rows[4].mechanism == Mechanism::kCompare);
+  REQUIRE(bench.plan->rows[4].why == "every instruction is looked at");
+}
+
+TEST_CASE("a caught exception is a row at its handler, and waits while there is none") {
+  Bench bench(vtx());
+  const std::vector<std::string> words{"exception", "6"};
+  REQUIRE(bench.breakpoints.catchpoints.add(words));
+  bench.memory.store<std::uint32_t>(6 * 4, 0x01000234);
+  bench.arm();
+  REQUIRE(bench.plan->caught_at(0x1234) != nullptr);
+  REQUIRE(bench.plan->registers[0]->address == 0x1234);
+  REQUIRE(bench.breakpoints.looks_again());
+  bench.breakpoints.lift();
+  bench.state.idt.limit = 0;
+  bench.arm();
+  REQUIRE(bench.plan->caught_at(0x1234) == nullptr);
+  REQUIRE(bench.plan->rows.size() == 1);
 }
