@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gdbstub/target.hpp"
@@ -112,6 +113,7 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   void finish(int code);
   void tell(gdb::StopEvent event);
   const ExtendedState& extended(unsigned vcpu);
+  std::string_view activity(unsigned vcpu) const;  ///< of a vCPU that stands: halted or not, in words
 
   DebuggerHost host_;
   DebuggerOptions options_;

@@ -78,9 +78,8 @@ gdb::Result<std::string> Monitor::info_cpus(const Words&) {
   std::string out;
   for (unsigned i = 0; i < debugger_.machine_->vcpu_count(); ++i) {
     const CpuState& state = debugger_.run_->state(i);
-    const auto activity = debugger_.machine_->vcpu(i).call([](kvm::Vcpu& vcpu) { return vcpu.activity(); });
     out += fmt::format("CPU {}: {}, CPL {}, pc {:#x}, interrupts {}, {}\n", i, name_of(mode_of(state)), cpl_of(state),
-                       linear_pc(state), (state.rflags & kRflagsIf) != 0 ? "on" : "off", name_of(activity));
+                       linear_pc(state), (state.rflags & kRflagsIf) != 0 ? "on" : "off", debugger_.activity(i));
   }
   return out;
 }
