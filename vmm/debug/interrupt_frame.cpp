@@ -115,7 +115,7 @@ Opcode opcode_at(const CpuState& state, const GuestMemory& memory) {
 
 bool is_syscall(const Opcode& opcode) { return opcode.first == 0x0f && opcode.next == 0x05; }
 bool is_sysenter(const Opcode& opcode) { return opcode.first == 0x0f && opcode.next == 0x34; }
-constexpr unsigned kPushf = 0x9c, kIret = 0xcf, kInt3 = 0xcc, kIntN = 0xcd, kInto = 0xce, kIcebp = 0xf1;
+constexpr unsigned kPushf = 0x9c, kInt3 = 0xcc, kIntN = 0xcd, kInto = 0xce, kIcebp = 0xf1;
 
 }  // namespace
 
