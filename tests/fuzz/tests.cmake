@@ -23,6 +23,7 @@ endfunction()
 
 gdbvm_fuzz(image vmm_loader)
 gdbvm_fuzz(page_walk vmm_cpu)
+gdbvm_fuzz(memory_operands vmm_debug)
 gdbvm_fuzz(devices vmm_devices)
 gdbvm_fuzz(rsp_packet gdbstub)
 gdbvm_fuzz(rsp_session gdbstub)
