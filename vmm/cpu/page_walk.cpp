@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t kPresent = 1U << 0;
 constexpr std::uint64_t kWritable = 1U << 1;
 constexpr std::uint64_t kUser = 1U << 2;
+constexpr std::uint64_t kAccessed = 1U << 5;
+constexpr std::uint64_t kDirty = 1U << 6;
 constexpr std::uint64_t kLargePage = 1U << 7;
 constexpr std::uint64_t kNoExecute = 1ULL << 63;
 constexpr std::uint64_t kAddressMask = 0x000f'ffff'ffff'f000;
@@ -62,6 +64,21 @@ std::uint64_t page_base(std::uint64_t entry, std::uint64_t page_size, const Pagi
     base |= (entry >> 13 & 0xff) << 32;  // PSE-36: bits 39:32 are in 20:13 (SDM 3A table 4-4)
   }
   return base & ~(page_size - 1);
+}
+
+/// The bits that must be clear in a present entry of a table with `level` (SDM 3A 4.3 to 4.5), those beyond the
+/// physical address width apart: they lead outside memory.
+std::uint64_t reserved_bits(const CpuState& state, const PagingMode& mode, const Level& level, bool maps) {
+  constexpr std::uint64_t kPaeUpper = 0x7ff0'0000'0000'0000;
+  constexpr unsigned kFirstReserved = 13;  // of a large page's address; bit 12 is PAT
+  std::uint64_t bits = 0;
+  if (mode.entry_size == 4) return maps && level.may_map ? 1U << 21 : 0;
+  if (!level.has_permissions) return 0;  // what PAE's top table may hold was checked when CR3 was loaded
+  if ((state.efer & kEferNxe) == 0) bits |= kNoExecute;
+  if ((state.efer & kEferLma) == 0) bits |= kPaeUpper;
+  if (maps && level.may_map) bits |= (1ULL << level.shift) - (1ULL << kFirstReserved);
+  if (!maps && !level.may_map) bits |= kLargePage;
+  return bits;
 }
 
 bool canonical(std::uint64_t linear, unsigned bits) {
@@ -116,12 +133,16 @@ std::expected<PageWalkResult, PageFault> walk(const CpuState& state, const Guest
     const auto entry = load_entry(memory, table + index * mode.entry_size, mode.entry_size);
     if (!entry) return std::unexpected(PageFault{PageFault::Reason::kTableOutsideMemory, level_number});
     if ((*entry & kPresent) == 0) return std::unexpected(PageFault{PageFault::Reason::kNotPresent, level_number});
+    const bool maps = level_number == 1 || (level.may_map && (*entry & kLargePage) != 0);
+    result.reserved = result.reserved || (*entry & reserved_bits(state, mode, level, maps)) != 0;
     if (level.has_permissions) {
+      result.accessed = result.accessed && (*entry & kAccessed) != 0;
       result.writable = result.writable && (*entry & kWritable) != 0;
       result.user = result.user && (*entry & kUser) != 0;
       result.no_execute = result.no_execute || ((*entry & kNoExecute) != 0 && (state.efer & kEferNxe) != 0);
     }
-    if (level_number == 1 || (level.may_map && (*entry & kLargePage) != 0)) {
+    if (maps) {
+      result.dirty = (*entry & kDirty) != 0;
       result.page_size = 1ULL << level.shift;
       result.physical = page_base(*entry, result.page_size, mode) | (linear & (result.page_size - 1));
       return result;

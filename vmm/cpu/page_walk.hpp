@@ -24,6 +24,9 @@ struct PageWalkResult {
   bool writable = true;            ///< R/W in all levels
   bool user = true;                ///< U/S in all levels
   bool no_execute = false;         ///< XD in any level, with EFER.NXE
+  bool accessed = true;            ///< A in all levels that have it
+  bool dirty = true;               ///< D of the page
+  bool reserved = false;           ///< a reserved bit is set, so that an access faults (SDM 3A 4.7)
 };
 
 struct PageFault {

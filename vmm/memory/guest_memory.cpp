@@ -32,6 +32,18 @@ const GuestMemory::Region* find(std::span<const GuestMemory::Region> regions, st
   return address - region.base < region.size ? &region : nullptr;
 }
 
+/// memcpy of a size that is known here is one move; of any other it may write bytes twice, and undo by that what
+/// another CPU did in between.
+void move_bytes(std::byte* to, const std::byte* from, std::uint64_t count) {
+  switch (count) {
+    case 1: std::memcpy(to, from, 1); return;
+    case 2: std::memcpy(to, from, 2); return;
+    case 4: std::memcpy(to, from, 4); return;
+    case 8: std::memcpy(to, from, 8); return;
+    default: std::memcpy(to, from, count);
+  }
+}
+
 /// Calls visit(host bytes, bytes done so far, count) for each backed piece, up to the first hole; returns the bytes
 /// done.
 template <typename Visit>
@@ -75,13 +87,13 @@ std::uint64_t GuestMemory::ram_end() const {
 
 std::size_t GuestMemory::read(std::uint64_t address, std::span<std::byte> out) const {
   return for_pieces(regions_, address, out.size(), [&](std::byte* host, std::uint64_t done, std::uint64_t count) {
-    std::memcpy(out.data() + done, host, count);
+    move_bytes(out.data() + done, host, count);
   });
 }
 
 std::size_t GuestMemory::write(std::uint64_t address, std::span<const std::byte> data) {
   return for_pieces(regions_, address, data.size(), [&](std::byte* host, std::uint64_t done, std::uint64_t count) {
-    std::memcpy(host, data.data() + done, count);
+    move_bytes(host, data.data() + done, count);
   });
 }
 

@@ -37,7 +37,8 @@ class GuestMemory {
   /// One past the last RAM byte.
   std::uint64_t ram_end() const;
 
-  /// Copies from `address` up to the first hole; returns how many bytes.
+  /// Copies from `address` up to the first hole; returns how many bytes. 1, 2, 4 or 8 bytes are moved by one access, as
+  /// the guest's CPUs do it: when they are aligned, none of those sees a part, or the same write twice.
   std::size_t read(std::uint64_t address, std::span<std::byte> out) const;
   std::size_t write(std::uint64_t address, std::span<const std::byte> data);
   /// All of [address, address + size) is backed, RAM or not; true for size 0.

@@ -22,6 +22,12 @@ bool PlantedBytes::any() const {
   return !rows_.empty();
 }
 
+bool PlantedBytes::any_in(std::uint64_t physical, std::uint64_t size) const {
+  const std::lock_guard lock(mutex_);
+  const auto row = rows_.lower_bound(physical);
+  return row != rows_.end() && row->first - physical < size;
+}
+
 bool PlantedBytes::lost(std::uint64_t physical) const {
   const std::lock_guard lock(mutex_);
   const auto row = rows_.find(physical);

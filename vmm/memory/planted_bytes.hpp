@@ -23,6 +23,8 @@ class PlantedBytes {
   /// Takes all away again. A byte that the guest has overwritten past write_under() stays as the guest made it.
   void lift();
   bool any() const;
+  /// In [physical, physical + size).
+  bool any_in(std::uint64_t physical, std::uint64_t size) const;
   /// The guest has overwritten this planted byte, or nothing was planted there.
   bool lost(std::uint64_t physical) const;
 

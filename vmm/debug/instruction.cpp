@@ -1,0 +1,85 @@
+#include "vmm/debug/instruction.hpp"
+
+#include <algorithm>
+
+namespace vmm {
+
+namespace {
+
+struct ModeRow {
+  CpuMode mode;
+  ZydisMachineMode machine;
+  ZydisStackWidth stack;
+};
+constexpr std::array kModes = std::to_array<ModeRow>({
+    {CpuMode::kReal, ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16},
+    {CpuMode::kVm86, ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16},
+    {CpuMode::kProtected16, ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16},
+    {CpuMode::kProtected32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32},
+    {CpuMode::kCompat16, ZYDIS_MACHINE_MODE_LONG_COMPAT_16, ZYDIS_STACK_WIDTH_16},
+    {CpuMode::kCompat32, ZYDIS_MACHINE_MODE_LONG_COMPAT_32, ZYDIS_STACK_WIDTH_32},
+    {CpuMode::kLong64, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64},
+});
+
+/// In the order of Gpr.
+constexpr std::array kGprs = {ZYDIS_REGISTER_RAX, ZYDIS_REGISTER_RBX, ZYDIS_REGISTER_RCX, ZYDIS_REGISTER_RDX,
+                              ZYDIS_REGISTER_RSI, ZYDIS_REGISTER_RDI, ZYDIS_REGISTER_RBP, ZYDIS_REGISTER_RSP,
+                              ZYDIS_REGISTER_R8,  ZYDIS_REGISTER_R9,  ZYDIS_REGISTER_R10, ZYDIS_REGISTER_R11,
+                              ZYDIS_REGISTER_R12, ZYDIS_REGISTER_R13, ZYDIS_REGISTER_R14, ZYDIS_REGISTER_R15};
+/// In the order of SegmentIndex.
+constexpr std::array kSegments = {ZYDIS_REGISTER_CS, ZYDIS_REGISTER_SS, ZYDIS_REGISTER_DS,
+                                  ZYDIS_REGISTER_ES, ZYDIS_REGISTER_FS, ZYDIS_REGISTER_GS};
+
+/// The value of a register as an address is made of it, at its width.
+std::uint64_t address_register(const CpuState& state, ZydisRegister reg, std::uint64_t next_rip) {
+  if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP) return next_rip;
+  const auto gpr = gpr_of(reg);
+  if (!gpr) return 0;
+  const std::uint64_t value = state.gpr.at(*gpr);
+  const unsigned bits = ZydisRegisterGetWidth(ZYDIS_MACHINE_MODE_LONG_64, reg);
+  return bits >= 64 ? value : value & ((std::uint64_t{1} << bits) - 1);
+}
+
+}  // namespace
+
+std::optional<Instruction> decode(CpuMode mode, std::span<const std::byte> code) {
+  const auto* row = std::ranges::find(kModes, mode, &ModeRow::mode);
+  ZydisDecoder decoder;
+  Instruction instruction{};
+  if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, row->machine, row->stack)) ||
+      !ZYAN_SUCCESS(
+          ZydisDecoderDecodeFull(&decoder, code.data(), code.size(), &instruction.head, instruction.slots.data()))) {
+    return {};
+  }
+  return instruction;
+}
+
+std::optional<Gpr> gpr_of(ZydisRegister reg) {
+  if (reg == ZYDIS_REGISTER_NONE) return {};
+  const auto whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
+  const auto* found = std::ranges::find(kGprs, whole);
+  if (found == kGprs.end()) return {};
+  return static_cast<Gpr>(found - kGprs.begin());
+}
+
+std::optional<SegmentIndex> segment_of(ZydisRegister reg) {
+  const auto* found = std::ranges::find(kSegments, reg);
+  if (found == kSegments.end()) return {};
+  return static_cast<SegmentIndex>(found - kSegments.begin());
+}
+
+std::uint64_t segment_base(const CpuState& state, SegmentIndex index) {
+  if (mode_of(state) == CpuMode::kLong64 && index < kFs) return 0;
+  return state.segments.at(index).base;
+}
+
+std::uint64_t offset_of(const CpuState& state, const Instruction& instruction, const ZydisDecodedOperand& operand) {
+  const std::uint64_t next_rip = state.rip + instruction.head.length;
+  std::uint64_t offset = address_register(state, operand.mem.base, next_rip) +
+                         address_register(state, operand.mem.index, next_rip) * operand.mem.scale;
+  if (operand.mem.disp.has_displacement != 0) offset += static_cast<std::uint64_t>(operand.mem.disp.value);
+  const unsigned width = instruction.head.address_width;
+  return width >= 64 ? offset : offset & ((std::uint64_t{1} << width) - 1);
+}
+
+}  // namespace vmm
