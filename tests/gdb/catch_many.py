@@ -6,6 +6,8 @@
 # gdbvm: expect-serial mmio: 6 accesses, read ffffffff
 # gdbvm: expect-serial fault: #DE 3, #GP 3, #PF 6, 12 as expected
 # Catchpoints of all kinds, with breakpoints and a watchpoint among them: nothing is missed, the guest takes no harm.
+if SLOW:
+    skip("every instruction is stepped, which takes minutes there; each kind has a test of its own")
 connect()
 stop_at("job_cr3")
 kinds = {"cr3": "cr3", "io 0xe9": "io port 0xe9", "io 0x71": "io port 0x71",

@@ -2,6 +2,7 @@
 # gdbvm: args --cpus 4
 # gdbvm: append shared
 # gdbvm: running
+# gdbvm: local
 # gdbvm: timeout 240
 # Four CPUs, eight breakpoints in memory with conditions, and a debugger that comes, breaks, interrupts and goes, twenty
 # times: each visit of the CPU whose condition is true is told exactly once, and what is counted at the target agrees

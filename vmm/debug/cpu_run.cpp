@@ -9,6 +9,7 @@
 #include "vmm/debug/breakpoint_actions.hpp"
 #include "vmm/debug/interrupt_frame.hpp"
 #include "vmm/debug/memory_operands.hpp"
+#include "vmm/debug/software_step.hpp"
 
 namespace vmm {
 
@@ -33,7 +34,9 @@ std::optional<Leg> CpuRun::next(kvm::Vcpu& vcpu, const StopCause& reported, cons
   std::uint64_t guests = 0;
   if (auto* trap = std::get_if<DebugTrap>(&cause); trap != nullptr && !host_.guest_registers_beside) {
     guests = guest_registers_.take(trap->dr6);
-    if (stepping_ && at_debug_register_move(launched_, context_.machine.memory())) guest_registers_.forget();
+    if (stepping_ && guest_registers_.known() && at_debug_register_move(launched_, context_.machine.memory())) {
+      guest_registers_.forget();
+    }
     if ((trap->dr6 & DebugTrap::kGeneral) != 0) {
       get_off_ = true;
       return leg(vcpu);
@@ -133,7 +136,7 @@ void CpuRun::hook(Leg& leg, kvm::Vcpu& vcpu) {
 
 /// Where the step of a CPU may end, beside behind its instruction: the CPU clears TF on the way into a handler, so by
 /// itself it would stop only when that has returned (SDM 3B 18.3.1.4).
-std::array<std::optional<std::uint64_t>, 4> CpuRun::side_addresses(kvm::Vcpu& vcpu) const {
+std::array<std::optional<std::uint64_t>, 4> CpuRun::side_addresses(kvm::Vcpu& vcpu) {
   const SideExits exits = side_exits(state_, context_.machine.memory());
   std::array<std::optional<std::uint64_t>, 4> found;
   auto next = found.begin();
@@ -142,19 +145,38 @@ std::array<std::optional<std::uint64_t>, 4> CpuRun::side_addresses(kvm::Vcpu& vc
     *next++ = address;
   };
   if (exits.entry_msr) add(vcpu.msr(*exits.entry_msr));
-  for (const unsigned vector : exits.vectors) add(handler_of(state_, context_.machine.memory(), vector));
+  if (handlers_idt_ != state_.idt) {
+    handlers_.clear();
+    handlers_idt_ = state_.idt;
+  }
+  for (const unsigned vector : exits.vectors) {
+    const auto [row, is_new] = handlers_.try_emplace(vector);
+    if (is_new) row->second = handler_of(state_, context_.machine.memory(), vector);
+    add(row->second);
+  }
   return found;
 }
 
-/// IRETQ to user mode, on hosts where a step over it would lose control: done here, when it is to be stepped.
+/// IRETQ to user mode and ENDBR64, on hosts where a step over them would lose control: done here, when they are to be
+/// stepped.
 bool CpuRun::continue_in_software() {
   if (!(asked_to_step() || tracing()) || host_.step_user || mode_of(state_) != CpuMode::kLong64 || cpl_of(state_) != 0)
     return false;
   const GuestMemory& memory = context_.machine.memory();
   constexpr std::array kIretq{std::byte{0x48}, std::byte{0xcf}};
-  std::array<std::byte, 2> bytes{};
+  constexpr std::array kEndbr64{std::byte{0xf3}, std::byte{0x0f}, std::byte{0x1e}, std::byte{0xfa}};
+  std::array<std::byte, 4> bytes{};
   const std::size_t read = read_linear(state_, memory, context_.machine.planted(), linear_pc(state_), bytes);
-  if (read != bytes.size() || bytes != kIretq) return false;
+  const auto at = [&](std::span<const std::byte> code) {
+    return read >= code.size() && std::ranges::equal(std::span(bytes).first(code.size()), code);
+  };
+  if (at(kEndbr64)) {
+    state_.rip += kEndbr64.size();
+    state_.rflags &= ~kRflagsRf;
+    dirty_ = true;
+    return true;
+  }
+  if (!at(kIretq)) return false;
   const auto frame = frame_at(state_, memory, state_.gpr[kRsp]);
   const auto user = frame ? return_to_user(state_, memory, *frame) : std::nullopt;
   if (!user) return false;
@@ -203,7 +225,7 @@ bool CpuRun::judge(kvm::Vcpu& vcpu, const Verdict& verdict) {
     adopt(go_on->state);
     exception_ = go_on->exception;
     dr6_ = go_on->dr6;
-    return !go_on->step_over || step_off();
+    return !go_on->step_over || step_off(vcpu);
   }
   if (const auto* done = std::get_if<StepDone>(&verdict)) {
     adopt(done->state);
@@ -237,15 +259,29 @@ bool CpuRun::judge(kvm::Vcpu& vcpu, const Verdict& verdict) {
   return false;
 }
 
-/// Off what lies at the program counter: a register is simply not armed for one step, a byte in memory must be taken
-/// out, which another CPU could slip through.
-bool CpuRun::step_off() {
+/// Off what lies at the program counter: a register is simply not armed for one step; over a byte in memory a simple
+/// instruction is done in software; else the byte must be taken out, which another CPU could slip through.
+bool CpuRun::step_off(kvm::Vcpu& vcpu) {
   get_off_ = true;
   if (!task_.planted || tracing()) return true;
   const auto place = walk(state_, context_.machine.memory(), linear_pc(state_));
   if (!place || !plan_->plants(place->physical)) return true;
+  if (const auto behind = off_in_software(vcpu)) {
+    state_ = *behind;
+    dirty_ = true;
+    get_off_ = at_breakpoint_ = false;
+    return judge_step(vcpu);
+  }
   outcome_ = NeedsStillness{.unprotected = false};
   return false;
+}
+
+/// The next instruction, done here, where no data watchpoint and no register of the guest's own would notice.
+std::optional<CpuState> CpuRun::off_in_software(kvm::Vcpu& vcpu) {
+  if (plan_->any_watch() || GuestRegisters::any(vcpu)) return std::nullopt;
+  Machine& machine = context_.machine;
+  return step_in_software(state_, machine.memory(), machine.planted(),
+                          [&](const DataAccess& access) { return machine.watch().covers(access.physical); });
 }
 
 bool CpuRun::judge_hit(kvm::Vcpu& vcpu, const Hit& hit) {
@@ -253,11 +289,11 @@ bool CpuRun::judge_hit(kvm::Vcpu& vcpu, const Hit& hit) {
   if (hit.reason >= gdb::StopReason::kWriteWatch) return stop(hit.reason, hit.address, {}, hit.spec);
   const std::uint64_t pc = linear_pc(state_);
   const Breakpoint* row = plan_->at(pc);
-  if (row == nullptr || !plan_->counts_in(pc, state_.cr3)) return step_off();
+  if (row == nullptr || !plan_->counts_in(pc, state_.cr3)) return step_off(vcpu);
   StoppedCpu cpu(context_.machine, vcpu, state_, context_.layout, context_.say);
   const HitVerdict verdict = run_actions(*row->actions, cpu);
   (verdict.counts ? row->counts->hits : row->counts->passes).fetch_add(1, std::memory_order_relaxed);
-  if (!verdict.stops) return step_off();
+  if (!verdict.stops) return step_off(vcpu);
   at_breakpoint_ = true;
   return stop(hit.reason, 0, verdict.why, hit.spec);
 }

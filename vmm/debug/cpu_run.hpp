@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -81,7 +82,7 @@ class CpuRun final : public Course {
  private:
   std::optional<Leg> leg(kvm::Vcpu& vcpu);
   void hook(Leg& leg, kvm::Vcpu& vcpu);
-  std::array<std::optional<std::uint64_t>, 4> side_addresses(kvm::Vcpu& vcpu) const;
+  std::array<std::optional<std::uint64_t>, 4> side_addresses(kvm::Vcpu& vcpu);
   bool continue_in_software();
   StopCause tidy(const StopCause& cause);
   void give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on);
@@ -89,7 +90,8 @@ class CpuRun final : public Course {
   bool judge_step(kvm::Vcpu& vcpu);
   bool judge_hit(kvm::Vcpu& vcpu, const Hit& hit);
   bool judge_looks(kvm::Vcpu& vcpu);
-  bool step_off();
+  bool step_off(kvm::Vcpu& vcpu);
+  std::optional<CpuState> off_in_software(kvm::Vcpu& vcpu);
   bool stop(gdb::StopReason reason, std::uint64_t address = 0, std::string console = {}, gdb::BreakpointSpec spec = {});
   bool tracing() const { return plan_->trace; }
   /// The next instruction is stepped because it is to be, not only to be looked at.
@@ -108,6 +110,8 @@ class CpuRun final : public Course {
   CpuState launched_;  // what the present leg began with
   HandlerHooks hooks_;
   GuestRegisters guest_registers_;
+  std::map<unsigned, std::optional<std::uint64_t>> handlers_;  // by vector, of this IDT
+  std::optional<DescriptorTable> handlers_idt_;
   std::optional<std::uint8_t> exception_;
   std::uint64_t dr6_ = 0;
   std::optional<std::size_t> read_;  // the row that the instruction of the present leg reads

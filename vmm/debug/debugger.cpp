@@ -201,6 +201,7 @@ void Debugger::run(std::span<const RunControl::Order> orders) {
   for (unsigned i = 0; i < orders.size(); ++i) {
     if (orders[i].verb != RunControl::Verb::kStay) extended_.at(i).reset();
   }
+  looks_ = 0;
   if (!run_->running()) start_clock();
   run_->start(orders);
   if (run_->running() && breakpoints_.needs_another_look()) host_.hurry();
@@ -244,7 +245,9 @@ std::chrono::milliseconds Debugger::tick() {
   if (ended_ || !run_->running()) return kSeldom;
   if (breakpoints_.needs_another_look()) {
     run_->rearm();
-    return kOften;
+    // What is not there after so many looks may never be.
+    constexpr unsigned kEager = 2000;
+    return ++looks_ < kEager ? kOften : kSeldom;
   }
   bool asleep = !run_->non_stop();
   for (unsigned i = 0; i < machine_->vcpu_count(); ++i) asleep = machine_->vcpu(i).asleep_since_last_look() && asleep;

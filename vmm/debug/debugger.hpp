@@ -133,6 +133,7 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   bool run_when_stopped_ = false;               // nobody is attached, and no stop is to stay
   bool ended_ = false;
   bool block_interrupts_ = true;
+  unsigned looks_ = 0;       // since the last resume, for what is not mapped
   std::uint64_t clock_ = 0;  // the guest's, while it stands for the user
 };
 

@@ -16,6 +16,11 @@ std::uint8_t length_of(std::uint64_t dr7, std::size_t i) {
 
 }  // namespace
 
+bool GuestRegisters::any(kvm::Vcpu& vcpu) {
+  constexpr std::uint64_t kEnables = 0xff;
+  return (vcpu.guest_debug_registers().dr7 & kEnables) != 0;
+}
+
 void GuestRegisters::arm(kvm::Vcpu& vcpu, kvm::DebugControl& control) {
   own_ = {};
   if (!control.any_register() && !control.trap_debug) {

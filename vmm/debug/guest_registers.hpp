@@ -18,6 +18,9 @@ class GuestRegisters {
  public:
   /// Reads them anew at the next arm(): the guest may have changed them.
   void forget() { known_.reset(); }
+  bool known() const { return known_.has_value(); }
+  /// The guest has some enabled.
+  static bool any(kvm::Vcpu& vcpu);
   /// Adds the guest's enabled registers to those free in `control`, if that arms any; its changes of them exit.
   void arm(kvm::Vcpu& vcpu, kvm::DebugControl& control);
   /// Of the DR6 of an exit: the bits that the guest shall find in its own. The rest stays in `dr6`.

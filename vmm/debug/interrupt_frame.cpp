@@ -228,7 +228,9 @@ bool at_hypercall(const CpuState& state, const GuestMemory& memory) {
 }
 
 CpuState without_step_flag(const CpuState& before, CpuState after, GuestMemory& memory) {
-  if ((before.rflags & kRflagsTf) != 0) return after;
+  // Where a step's TF may be, the stack pointer or R11 tells of it.
+  const bool nowhere = before.gpr[kRsp] == after.gpr[kRsp] && before.gpr[kR11] == after.gpr[kR11];
+  if ((before.rflags & kRflagsTf) != 0 || nowhere) return after;
   const Opcode opcode = opcode_at(before, memory);
   if (is_syscall(opcode)) after.gpr[kR11] &= ~kRflagsTf;
   if (opcode.first == kPushf) clear_step_flag_at(after, memory, stack_top(after));

@@ -66,6 +66,10 @@ bool Plan::any_in_memory() const {
                              [](const Breakpoint& row) { return row.mechanism == Breakpoint::Mechanism::kMemory; });
 }
 
+bool Plan::any_watch() const {
+  return std::ranges::any_of(rows, [](const Breakpoint& row) { return is_watch(row.spec); });
+}
+
 Plan::Registers Plan::watch_registers() const {
   Registers only = registers;
   for (auto& row : only) {

@@ -100,6 +100,7 @@ struct Plan {
   const Breakpoint* caught_at(std::uint64_t linear) const;
   bool plants(std::uint64_t physical) const;
   bool any_in_memory() const;
+  bool any_watch() const;
   /// The data watchpoints alone.
   Registers watch_registers() const;
   /// The watchpoint that fired debug register `index`; null when it serves none, or nothing that it serves changed.

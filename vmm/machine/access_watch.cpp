@@ -32,6 +32,11 @@ void AccessWatch::protect(std::vector<kvm::ProtectedPage> pages) {
   turnstile_.engage(several_ && !pages_.empty());
 }
 
+bool AccessWatch::covers(std::uint64_t physical) const {
+  constexpr std::uint64_t kPageMask = ~std::uint64_t{0xfff};
+  return std::ranges::find(pages_, physical & kPageMask, &kvm::ProtectedPage::physical) != pages_.end();
+}
+
 bool AccessWatch::serve(const kvm::ExitMmio& access, std::optional<WatchedAccess>& seen) {
   constexpr std::uint64_t kPageMask = ~std::uint64_t{0xfff};
   if (std::ranges::find(pages_, access.address & kPageMask, &kvm::ProtectedPage::physical) == pages_.end())

@@ -39,6 +39,8 @@ class AccessWatch {
   /// Cheap when they are protected already.
   void protect(std::vector<kvm::ProtectedPage> pages);
   bool any_page() const { return !pages_.empty(); }
+  /// This guest-physical address lies on a protected page.
+  bool covers(std::uint64_t physical) const;
 
   /// Serves an access to a protected page: what the guest writes goes under what is planted. False: it is none.
   bool serve(const kvm::ExitMmio& access, std::optional<WatchedAccess>& seen);

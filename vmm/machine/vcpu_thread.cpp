@@ -178,6 +178,8 @@ void VcpuThread::obey(kvm::Vcpu& vcpu, const RunOrder& order) {
 }
 
 StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& debug) {
+  seen_.reset();
+  stack_.reset();
   constexpr DebugTrap kStepped{.exception = 1, .dr6 = DebugTrap::kSingleStep};
   const bool step = debug.step;
   std::optional<CpuState> start;
@@ -202,7 +204,7 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
     accessed = step && half_done;
     std::optional<StopCause> cause = handle(exit, vcpu);
     // Stale (HostAbilities::stale_step), or a jump to itself, to which once more makes no difference.
-    constexpr int kMostStale = 4;  // one for each exit that the instruction needs: its fetch, its operands
+    constexpr int kMostStale = 16;  // one for each exit that the instruction needs: tables, its fetch, its operands
     if (start && cause && is_step(*cause) && stale < kMostStale) {
       const CpuState state = vcpu.state();
       if (state.rip == start->rip && state.gpr == start->gpr) {
@@ -217,8 +219,8 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
     if (request_) {
       wanted = *std::exchange(request_, std::nullopt);
       seen_.reset();
-    } else if (seen_) {
-      wanted = *std::exchange(seen_, std::nullopt);
+    } else if (seen_ && (!wanted || std::holds_alternative<Interrupted>(*wanted))) {
+      wanted = *std::exchange(seen_, std::nullopt);  // of one instruction, the first
     } else if (stack_ && !wanted) {
       wanted = *std::exchange(stack_, std::nullopt);
     }
