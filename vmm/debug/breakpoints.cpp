@@ -293,6 +293,12 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
       row.why = "every instruction is looked at";
     }
   }
+  plan->user_matters = std::ranges::any_of(plan->rows, [&](const Breakpoint& row) {
+    return std::ranges::any_of(states, [&](const CpuState* state) {
+      const auto place = walk(*state, *memory_, row.spec.address);
+      return (place && place->user) || (!place && (row.spec.address >> 63) == 0);
+    });
+  });
   protect_writable(*plan, context);
   cover_protected_pages(*plan);
   plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);

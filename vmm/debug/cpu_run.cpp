@@ -176,7 +176,8 @@ bool CpuRun::continue_in_software() {
     dirty_ = true;
     return true;
   }
-  if (!at(kIretq)) return false;
+  // Let it go, where that is no loss: it comes back by itself with the next exception or interrupt.
+  if (!at(kIretq) || !(asked_to_step() || plan_->user_matters)) return false;
   const auto frame = frame_at(state_, memory, state_.gpr[kRsp]);
   const auto user = frame ? return_to_user(state_, memory, *frame) : std::nullopt;
   if (!user) return false;

@@ -91,8 +91,9 @@ struct Plan {
   std::vector<kvm::ProtectedPage> pages;
   std::optional<std::uint64_t> cr3_filter;  ///< of `monitor break-filter`
   std::shared_ptr<WatchedValues> values;
-  bool user_traps = false;  ///< a breakpoint that KVM's int3 exit can't see in user mode lies on a user page
-  bool trace = false;       ///< every CPU is stepped, and nothing is planted
+  bool user_traps = false;   ///< a breakpoint that KVM's int3 exit can't see in user mode lies on a user page
+  bool user_matters = true;  ///< with `trace`: there is something to be seen in user mode
+  bool trace = false;        ///< every CPU is stepped, and nothing is planted
 
   /// The user's breakpoint (not a watchpoint) at this linear address.
   const Breakpoint* at(std::uint64_t linear) const;
