@@ -22,16 +22,23 @@ struct Instruction {
   /// Explicit ones first.
   std::span<const ZydisDecodedOperand> operands() const { return std::span(slots).first(head.operand_count); }
 };
-/// Of the first bytes of `code`; empty when they are none.
-std::optional<Instruction> decode(CpuMode mode, std::span<const std::byte> code);
+/// Of the first bytes of `code`, as the CPU in this state would take them; empty when they are none.
+std::optional<Instruction> decode(const CpuState& state, std::span<const std::byte> code);
+
+/// The low `bits` of a value.
+std::uint64_t low_bits(std::uint64_t value, unsigned bits);
 
 /// The general register that `reg` is, or is a part of.
 std::optional<Gpr> gpr_of(ZydisRegister reg);
 std::optional<SegmentIndex> segment_of(ZydisRegister reg);
 /// 0 in 64-bit mode but for FS and GS (SDM 3A 3.4.4).
 std::uint64_t segment_base(const CpuState& state, SegmentIndex index);
-/// Of a memory operand, in its segment: the sum at the address width. Of hidden operands on the stack: where the stack
-/// pointer is.
+/// The value of a general register, or of a part of one; 0 of any other.
+std::uint64_t register_value(const CpuState& state, ZydisRegister reg);
+/// Of a memory operand, in its segment: the sum before it is cut to the address width. Of hidden operands on the stack:
+/// where the stack pointer is.
+std::uint64_t offset_sum(const CpuState& state, const Instruction& instruction, const ZydisDecodedOperand& operand);
+/// The same, cut.
 std::uint64_t offset_of(const CpuState& state, const Instruction& instruction, const ZydisDecodedOperand& operand);
 
 }  // namespace vmm

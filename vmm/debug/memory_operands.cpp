@@ -1,80 +1,24 @@
 #include "vmm/debug/memory_operands.hpp"
 
-#include <Zydis/Zydis.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <span>
 
 #include "vmm/cpu/page_walk.hpp"
+#include "vmm/debug/instruction.hpp"
 
 namespace vmm {
 
 namespace {
 
-struct ModeRow {
-  CpuMode mode;
-  ZydisMachineMode machine;
-};
-constexpr std::array kModes = std::to_array<ModeRow>({
-    {CpuMode::kReal, ZYDIS_MACHINE_MODE_REAL_16},
-    {CpuMode::kVm86, ZYDIS_MACHINE_MODE_REAL_16},
-    {CpuMode::kProtected16, ZYDIS_MACHINE_MODE_LEGACY_16},
-    {CpuMode::kProtected32, ZYDIS_MACHINE_MODE_LEGACY_32},
-    {CpuMode::kCompat16, ZYDIS_MACHINE_MODE_LONG_COMPAT_16},
-    {CpuMode::kCompat32, ZYDIS_MACHINE_MODE_LONG_COMPAT_32},
-    {CpuMode::kLong64, ZYDIS_MACHINE_MODE_LONG_64},
-});
-
-/// SS says how wide the stack pointer is, not CS (SDM 1 6.2.3).
-ZydisStackWidth stack_width(const CpuState& state) {
-  if (mode_of(state) == CpuMode::kLong64) return ZYDIS_STACK_WIDTH_64;
-  return state.segments[kSs].db ? ZYDIS_STACK_WIDTH_32 : ZYDIS_STACK_WIDTH_16;
-}
-
-/// In the order of Gpr.
-constexpr std::array kGprs = {ZYDIS_REGISTER_RAX, ZYDIS_REGISTER_RBX, ZYDIS_REGISTER_RCX, ZYDIS_REGISTER_RDX,
-                              ZYDIS_REGISTER_RSI, ZYDIS_REGISTER_RDI, ZYDIS_REGISTER_RBP, ZYDIS_REGISTER_RSP,
-                              ZYDIS_REGISTER_R8,  ZYDIS_REGISTER_R9,  ZYDIS_REGISTER_R10, ZYDIS_REGISTER_R11,
-                              ZYDIS_REGISTER_R12, ZYDIS_REGISTER_R13, ZYDIS_REGISTER_R14, ZYDIS_REGISTER_R15};
-/// In the order of SegmentIndex.
-constexpr std::array kSegments = {ZYDIS_REGISTER_CS, ZYDIS_REGISTER_SS, ZYDIS_REGISTER_DS,
-                                  ZYDIS_REGISTER_ES, ZYDIS_REGISTER_FS, ZYDIS_REGISTER_GS};
-
-std::uint64_t cut(std::uint64_t value, unsigned bits) {
-  return bits >= 64 ? value : value & ((std::uint64_t{1} << bits) - 1);
-}
-
-/// The value of a register as an address is made of it, at its width.
-std::uint64_t address_register(const CpuState& state, ZydisRegister reg, std::uint64_t next_rip) {
-  if (reg == ZYDIS_REGISTER_NONE) return 0;
-  if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP) return next_rip;
-  const auto whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
-  const auto* found = std::ranges::find(kGprs, whole);
-  if (found == kGprs.end()) return 0;
-  const std::uint64_t value = state.gpr.at(static_cast<std::size_t>(found - kGprs.begin()));
-  return cut(value, ZydisRegisterGetWidth(ZYDIS_MACHINE_MODE_LONG_64, reg));
-}
-
-std::uint64_t segment_base(const CpuState& state, ZydisRegister reg) {
-  const auto* found = std::ranges::find(kSegments, reg);
-  if (found == kSegments.end()) return 0;
-  const auto index = static_cast<std::size_t>(found - kSegments.begin());
-  // In 64-bit mode only FS and GS have a base (SDM 3A 3.4.4).
-  if (mode_of(state) == CpuMode::kLong64 && index < kFs) return 0;
-  return state.segments.at(index).base;
-}
-
 /// What an instruction adds to an address beside what its operand says (SDM 2A and 2B: BT, POP, XLAT).
-std::uint64_t addend(const CpuState& state, const ZydisDecodedInstruction& instruction,
-                     std::span<const ZydisDecodedOperand> operands) {
-  switch (instruction.mnemonic) {
+std::uint64_t addend(const CpuState& state, const Instruction& instruction) {
+  const auto operands = instruction.operands();
+  switch (instruction.head.mnemonic) {
     case ZYDIS_MNEMONIC_XLAT: return state.gpr[kRax] & 0xff;
     case ZYDIS_MNEMONIC_POP: {
-      const bool by_stack =
-          operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-          ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, operands[0].mem.base) == ZYDIS_REGISTER_RSP;
+      const bool by_stack = operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY && gpr_of(operands[0].mem.base) == kRsp;
       return by_stack ? operands[0].size / 8U : 0;
     }
     case ZYDIS_MNEMONIC_BT:
@@ -83,7 +27,7 @@ std::uint64_t addend(const CpuState& state, const ZydisDecodedInstruction& instr
     case ZYDIS_MNEMONIC_BTC: {
       if (operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER) return 0;
       const unsigned width = operands[1].size;
-      const std::uint64_t value = address_register(state, operands[1].reg.value, 0) << (64U - width);
+      const std::uint64_t value = register_value(state, operands[1].reg.value) << (64U - width);
       const std::int64_t bit = static_cast<std::int64_t>(value) >> (64U - width);
       return static_cast<std::uint64_t>(bit >> std::countr_zero(width)) * (width / 8U);
     }
@@ -99,23 +43,21 @@ bool touches_nothing(const CpuState& state, const ZydisDecodedInstruction& instr
   constexpr std::uint64_t kRepeats = ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
   if (std::ranges::find(kCategories, instruction.meta.category) != kCategories.end()) return true;
   if (std::ranges::find(kMnemonics, instruction.mnemonic) != kMnemonics.end()) return true;
-  return (instruction.attributes & kRepeats) != 0 && cut(state.gpr[kRcx], instruction.address_width) == 0;
+  return (instruction.attributes & kRepeats) != 0 && low_bits(state.gpr[kRcx], instruction.address_width) == 0;
 }
 
-MemoryOperand operand_of(const CpuState& state, const ZydisDecodedInstruction& instruction,
-                         const ZydisDecodedOperand& operand, std::uint64_t added) {
-  const std::uint64_t next_rip = state.rip + instruction.length;
-  std::uint64_t offset = address_register(state, operand.mem.base, next_rip) +
-                         address_register(state, operand.mem.index, next_rip) * operand.mem.scale;
-  if (operand.mem.disp.has_displacement != 0) offset += static_cast<std::uint64_t>(operand.mem.disp.value);
+MemoryOperand operand_of(const CpuState& state, const Instruction& instruction, const ZydisDecodedOperand& operand,
+                         std::uint64_t added) {
+  std::uint64_t offset = offset_sum(state, instruction, operand);
   // A push writes below where the stack pointer is, which the address size does not concern.
   const bool stack = operand.visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN && operand.mem.segment == ZYDIS_REGISTER_SS;
   const bool written = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
   if (stack && written) offset -= operand.size / 8U;
   if (!stack) offset += added;
-  offset = cut(offset, stack ? instruction.stack_width : instruction.address_width);
-  const std::uint64_t linear = segment_base(state, operand.mem.segment) + offset;
-  return {.linear = mode_of(state) == CpuMode::kLong64 ? linear : cut(linear, 32),
+  offset = low_bits(offset, stack ? instruction.head.stack_width : instruction.head.address_width);
+  const auto segment = segment_of(operand.mem.segment);
+  const std::uint64_t linear = (segment ? segment_base(state, *segment) : 0) + offset;
+  return {.linear = mode_of(state) == CpuMode::kLong64 ? linear : low_bits(linear, 32),
           .size = operand.size / 8U,
           .read = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0,
           .written = written};
@@ -124,22 +66,15 @@ MemoryOperand operand_of(const CpuState& state, const ZydisDecodedInstruction& i
 }  // namespace
 
 std::vector<MemoryOperand> memory_operands(const CpuState& state, const GuestMemory& memory) {
-  const auto* mode = std::ranges::find(kModes, mode_of(state), &ModeRow::mode);
   std::array<std::byte, ZYDIS_MAX_INSTRUCTION_LENGTH> code{};
   const std::size_t length = read_linear(state, memory, linear_pc(state), code);
-  ZydisDecoder decoder;
-  ZydisDecodedInstruction instruction;
-  std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands{};
-  if (!ZYAN_SUCCESS(ZydisDecoderInit(&decoder, mode->machine, stack_width(state))) ||
-      !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code.data(), length, &instruction, operands.data()))) {
-    return {};
-  }
+  const auto instruction = decode(state, std::span(code).first(length));
   std::vector<MemoryOperand> found;
-  if (touches_nothing(state, instruction)) return found;
-  const std::uint64_t added = addend(state, instruction, operands);
-  for (const ZydisDecodedOperand& operand : std::span(operands).first(instruction.operand_count)) {
+  if (!instruction || touches_nothing(state, instruction->head)) return found;
+  const std::uint64_t added = addend(state, *instruction);
+  for (const ZydisDecodedOperand& operand : instruction->operands()) {
     if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.type == ZYDIS_MEMOP_TYPE_AGEN) continue;
-    found.push_back(operand_of(state, instruction, operand, added));
+    found.push_back(operand_of(state, *instruction, operand, added));
   }
   return found;
 }

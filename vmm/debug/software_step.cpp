@@ -294,7 +294,7 @@ std::optional<CpuState> step_in_software(const CpuState& state, GuestMemory& mem
   if (!can_try(state)) return {};
   std::array<std::byte, kLongestInstruction> code{};
   const std::size_t length = quiet_fetch(state, memory, planted, code);
-  const auto instruction = decode(mode_of(state), std::span(code).first(length));
+  const auto instruction = decode(state, std::span(code).first(length));
   if (!instruction || has_special_prefix(*instruction)) return {};
   // All of it must be inside the code segment.
   if (!may_jump_to(state, state.rip + instruction->head.length - 1)) return {};
