@@ -22,7 +22,8 @@ CpuRun::CpuRun(RunContext& context, std::shared_ptr<const Plan> plan, unsigned v
       task_(assignment),
       state_(state),
       dirty_(dirty),
-      get_off_(assignment.get_off) {}
+      get_off_(assignment.get_off),
+      stepping_(assignment.stepped) {}
 
 std::optional<Leg> CpuRun::first(kvm::Vcpu& vcpu) { return leg(vcpu); }
 

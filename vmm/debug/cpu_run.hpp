@@ -45,6 +45,7 @@ struct Assignment {
   std::optional<gdb::AddressRange> range{};  ///< of kStep: it goes on while the linear program counter is in it
   bool get_off = false;                      ///< its first instruction is stepped over whatever lies there
   bool wake = false;                         ///< leave HLT
+  bool stepped = false;                      ///< the last it did was a step
   bool planted = true;                       ///< the plan's traps are in memory, and other CPUs run
   bool alone = false;   ///< no other CPU runs, nothing is planted: at most one instruction, unless …
   bool solo = false;    ///< … no other CPU is to run, either
@@ -76,6 +77,8 @@ class CpuRun final : public Course {
   bool dirty() const { return dirty_; }
   /// It was to get off what lies at its program counter, and did not come to it.
   bool must_get_off() const { return get_off_; }
+  /// The last leg was a step.
+  bool stepped() const { return stepping_; }
   /// Its stop was told as a breakpoint here.
   bool at_breakpoint() const { return at_breakpoint_; }
 

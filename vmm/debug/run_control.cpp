@@ -317,6 +317,7 @@ void RunControl::launch(unsigned vcpu, bool alone) {
                         .range = slot.range,
                         .get_off = slot.get_off || here || slot.needs_stillness,
                         .wake = slot.wake,
+                        .stepped = slot.run != nullptr && slot.run->stepped(),
                         .planted = !alone,
                         .alone = alone,
                         .solo = alone && slot.verb == Verb::kStep && !slot.lifted && runners == 1,
