@@ -293,9 +293,16 @@ class Comparison {
  private:
   /// Empty when KVM could not step it.
   std::optional<CpuState> by_kvm(const CpuState& before) {
-    const kvm::Exit exit = bench_.run(before, {.step = way_ == Way::kStep});
+    kvm::Exit exit = bench_.run(before, {.step = way_ == Way::kStep});
     CpuState after = bench_.vcpu().state();
     if (way_ == Way::kStep) {
+      // A #DB of the step before, where KVM reports that again (HostAbilities::stale_step).
+      constexpr int kMostStale = 16;
+      for (int i = 0; i < kMostStale && after.rip == before.rip && after.gpr == before.gpr; ++i) {
+        bench_.vcpu().set_debug({.step = true});
+        exit = bench_.resume();
+        after = bench_.vcpu().state();
+      }
       return std::holds_alternative<kvm::ExitDebug>(exit) ? std::optional(after) : std::nullopt;
     }
     // On PVM users have no IOPL, so that most ports are a #GP, which no IDT takes; else the OUT is done.
@@ -333,7 +340,7 @@ void compare_all(Bench& bench, const CpuState& start, Comparison::Way way) {
   int total = 0;
   for (const Form& form : forms()) {
     if (form.long_only && !long_mode) continue;
-    const int count = test::rounds(kRounds);
+    const int count = kRounds;  // on slow hosts, too: with fewer, some form might be refused each time
     int done = 0;
     for (int i = 0; i < count; ++i) done += comparison.compare(form) ? 1 : 0;
     INFO(form.name << ", first byte " << form.opcode[0]);
