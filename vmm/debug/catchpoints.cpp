@@ -157,7 +157,7 @@ gdb::Result<std::string> Catchpoints::remove(const std::string& which) {
   const auto number = number_of(which);
   const auto found = std::ranges::find_if(rows_, [&](const auto& row) { return number && row->number == *number; });
   if (found == rows_.end()) return gdb::fail(fmt::format("no catchpoint {}: see `monitor info catch`", which));
-  const std::string text = fmt::format("catchpoint {} ({}) removed\n", (*found)->number, describe(**found));
+  std::string text = fmt::format("catchpoint {} ({}) removed\n", (*found)->number, describe(**found));
   rows_.erase(found);
   return text;
 }

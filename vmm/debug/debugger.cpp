@@ -50,16 +50,12 @@ void Debugger::build() {
     });
   });
   breakpoints_.use(machine_->memory(), machine_->planted());
-  context_.reset(new RunContext{.machine = *machine_,
-                                .abilities = host_.abilities,
-                                .layout = layout_,
-                                .say =
-                                    [this, generation](std::string text) {
-                                      host_.post([this, generation, text = std::move(text)] {
-                                        if (generation == generation_ && listener_ != nullptr) listener_->console(text);
-                                      });
-                                    },
-                                .block_interrupts = block_interrupts_});
+  auto say = [this, generation](std::string text) {
+    host_.post([this, generation, text = std::move(text)] {
+      if (generation == generation_ && listener_ != nullptr) listener_->console(text);
+    });
+  };
+  context_ = std::make_unique<RunContext>(*machine_, host_.abilities, layout_, std::move(say), block_interrupts_);
   run_ = std::make_unique<RunControl>(*context_, breakpoints_, static_cast<RunOwner&>(*this));
   run_->set_non_stop(non_stop);
   extended_.assign(machine_->vcpu_count(), std::nullopt);

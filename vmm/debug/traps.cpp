@@ -30,8 +30,8 @@ constexpr std::byte kInt3{0xcc};
 
 /// What the user has at this address.
 std::optional<Verdict> user_breakpoint(const TrapContext& context, const CpuState& state, std::uint64_t linear,
-                                       std::optional<CpuState> moved = std::nullopt) {
-  if (const Breakpoint* row = context.plan.at(linear)) return hit_of(*row, std::move(moved));
+                                       const std::optional<CpuState>& moved = std::nullopt) {
+  if (const Breakpoint* row = context.plan.at(linear)) return hit_of(*row, moved);
   const Breakpoint* row = context.plan.caught_at(linear);
   if (row == nullptr || moved) return {};
   return Caught{tell_exception(*row->catchpoint, state, context.memory)};
@@ -43,7 +43,7 @@ std::optional<Verdict> planted(const CpuState& state, std::uint64_t linear, cons
   if (!context.planted) return {};
   const auto place = walk(state, context.memory, linear);
   if (!place || !context.plan.plants(place->physical)) return {};
-  if (auto verdict = user_breakpoint(context, state, linear, std::move(moved))) return verdict;
+  if (auto verdict = user_breakpoint(context, state, linear, moved)) return verdict;
   return GoOn{.step_over = true, .state = std::move(moved)};
 }
 
