@@ -7,10 +7,10 @@
 #include <cstring>
 #include <span>
 
+#include "tests/fuzz/guest_input.hpp"
 #include "vmm/base/errors.hpp"
 #include "vmm/debug/interrupt_frame.hpp"
 #include "vmm/debug/memory_operands.hpp"
-#include "vmm/memory/layout.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   struct {
@@ -22,18 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < kHeader) return 0;
   std::memcpy(&input, data, kHeader);
 
-  static vmm::GuestMemory memory(vmm::layout::kMiB);
-  memory.clear();
-  memory.write(0, std::as_bytes(std::span(data, size)).subspan(kHeader));
-  vmm::CpuState state;
-  state.cr0 = input.cr0;
-  state.cr3 = input.cr3;
-  state.cr4 = input.cr4;
-  state.efer = input.efer;
-  state.rflags = input.rflags;
+  vmm::GuestMemory& memory = memory_with(std::span(data, size).subspan(kHeader));
+  vmm::CpuState state = control_state(input);
   state.rip = input.rip;
   state.gpr = input.gpr;
-  state.segments[vmm::kCs].l = (input.code_flags & 1) != 0;
   state.segments[vmm::kCs].db = (input.code_flags & 2) != 0;
   state.segments[vmm::kSs].db = (input.code_flags & 4) != 0;
   state.segments[vmm::kSs].base = input.stack_base;

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <span>
 
+#include "tests/fuzz/guest_input.hpp"
 #include "vmm/cpu/page_walk.hpp"
 #include "vmm/cpu/segment.hpp"
-#include "vmm/memory/layout.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   struct {
@@ -19,17 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < kHeader) return 0;
   std::memcpy(&input, data, kHeader);
 
-  static vmm::GuestMemory memory(vmm::layout::kMiB);
-  memory.clear();
-  memory.write(0, std::as_bytes(std::span(data, size)).subspan(kHeader));
-  vmm::CpuState state;
-  state.cr0 = input.cr0;
-  state.cr3 = input.cr3;
-  state.cr4 = input.cr4;
-  state.efer = input.efer;
-  state.rflags = input.rflags;
+  vmm::GuestMemory& memory = memory_with(std::span(data, size).subspan(kHeader));
+  vmm::CpuState state = control_state(input);
   state.gdt = {input.gdt, 0xffff};
-  state.segments[vmm::kCs].l = (input.code_flags & 1) != 0;
   state.segments[vmm::kCs].db = (input.code_flags & 2) != 0;
   state.segments[vmm::kSs].dpl = input.code_flags >> 2 & 3;
 

@@ -8,9 +8,9 @@
 #include <cstring>
 #include <span>
 
+#include "tests/fuzz/guest_input.hpp"
 #include "vmm/cpu/page_walk.hpp"
 #include "vmm/debug/software_step.hpp"
-#include "vmm/memory/layout.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   struct {
@@ -23,20 +23,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < kHeader) return 0;
   std::memcpy(&input, data, kHeader);
 
-  static vmm::GuestMemory memory(vmm::layout::kMiB);
   constexpr std::size_t kUsed = 0x10000;  // of memory, that is looked at afterwards
-  memory.clear();
-  memory.write(0, std::as_bytes(std::span(data, size)).subspan(kHeader));
-  vmm::CpuState state;
+  vmm::GuestMemory& memory = memory_with(std::span(data, size).subspan(kHeader));
+  vmm::CpuState state = control_state(input);
   state.rip = input.rip;
-  state.rflags = input.rflags;
-  state.cr0 = input.cr0;
-  state.cr3 = input.cr3;
-  state.cr4 = input.cr4;
-  state.efer = input.efer;
   state.gpr = input.gpr;
-  for (vmm::Segment& segment : state.segments) segment = {.limit = 0xffffffff, .type = 3, .db = true};
-  state.segments[vmm::kCs].l = (input.code_flags & 1) != 0;
+  for (vmm::Segment& segment : state.segments) {
+    segment = {.limit = 0xffffffff, .type = 3, .db = true, .l = segment.l};
+  }
   state.segments[vmm::kDs].base = input.code_flags & 0xff0;
   state.segments[vmm::kSs].dpl = input.code_flags >> 2 & 3;
   vmm::write_linear(state, memory, vmm::linear_pc(state), input.code);

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::byte kInt3{0xcc};
 constexpr std::byte kIcebp{0xf1};
-constexpr std::uint64_t kPageMask = ~std::uint64_t{0xfff};
 
 using gdb::BreakpointType;
 using kvm::TrapEffect;
@@ -109,7 +108,7 @@ std::vector<Place> Breakpoints::places_of(std::uint64_t linear, States states) c
            memory_->contains(row.physical + (linear - row.link), 1);
   });
   const bool moves = hint != hints_.end() && hint->link != hint->physical;
-  const bool lower_half = (linear >> 63) == 0;
+  const bool lower_half = is_user_half(linear);
   std::vector<Place> places;
   std::vector<CpuState> spaces;
   for (const CpuState* state : states) spaces.push_back(*state);
@@ -252,7 +251,7 @@ void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) cons
   for (const Breakpoint& row : plan.rows) {
     if (row.mechanism != Mechanism::kMemory) continue;
     for (const Place& place : row.places) {
-      const std::uint64_t page = place.physical & kPageMask;
+      const std::uint64_t page = kvm::page_of(place.physical);
       const bool unseen = place.promised && place.user && host().protect_all;
       if (unseen) pages.insert_or_assign(page, Traps::kAll);
       if (place.promised || place.writable || overwritten_.contains(page)) pages.emplace(page, Traps::kWrites);
@@ -261,9 +260,8 @@ void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) cons
   if (pages.empty()) return;
   const std::vector<HeldPage> held = pages_of_the_cpu(context);
   for (const auto& [page, traps] : pages) {
-    const bool present = std::ranges::find(plan.pages, page, &kvm::ProtectedPage::physical) != plan.pages.end();
     const bool taken = stacks_.contains(page) || std::ranges::find(held, page, &HeldPage::physical) != held.end();
-    if (!present && !taken) plan.pages.push_back({.physical = page, .traps = traps});
+    if (!taken && !plan.protects(page)) plan.pages.push_back({.physical = page, .traps = traps});
   }
 }
 
@@ -293,12 +291,12 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
       row.why = "every instruction is looked at";
     }
   }
-  plan->user_matters = std::ranges::any_of(plan->rows, [&](const Breakpoint& row) {
-    return std::ranges::any_of(states, [&](const CpuState* state) {
-      const auto place = walk(*state, *memory_, row.spec.address);
-      return (place && place->user) || (!place && (row.spec.address >> 63) == 0);
-    });
-  });
+  plan->user_matters = plan->trace && std::ranges::any_of(plan->rows, [&](const Breakpoint& row) {
+                         return std::ranges::any_of(states, [&](const CpuState* state) {
+                           const auto place = walk(*state, *memory_, row.spec.address);
+                           return place ? place->user : is_user_half(row.spec.address);
+                         });
+                       });
   protect_writable(*plan, context);
   cover_protected_pages(*plan);
   plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);
@@ -324,7 +322,7 @@ void Breakpoints::lift() {
 
 bool Breakpoints::looks_again() const {
   const bool in_spaces = std::ranges::any_of(plan_->rows, [](const Breakpoint& row) {
-    return row.mechanism == Mechanism::kMemory && (row.spec.address >> 63) == 0 && row.places.front().paged;
+    return row.mechanism == Mechanism::kMemory && is_user_half(row.spec.address) && row.places.front().paged;
   });
   const bool slow = std::ranges::any_of(plan_->rows, [](const Breakpoint& row) {
     return is_watch(row.spec) && (row.mechanism == Mechanism::kPage || row.mechanism == Mechanism::kCompare);
@@ -342,7 +340,7 @@ bool Breakpoints::needs_another_look() {
     if (row.mechanism != Mechanism::kMemory) continue;
     for (const Place& place : row.places) {
       const bool lost = armed_ && planted_->lost(place.physical);
-      if (lost) overwritten_.insert(place.physical & kPageMask);
+      if (lost) overwritten_.insert(kvm::page_of(place.physical));
       wanted = wanted || place.promised || lost;
     }
   }

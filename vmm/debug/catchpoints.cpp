@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string_view>
 
+#include "vmm/base/number.hpp"
 #include "vmm/debug/interrupt_frame.hpp"
 
 namespace vmm {
@@ -58,15 +58,6 @@ constexpr std::array kInside = std::to_array<Inside>({
 });
 
 }  // namespace
-
-std::optional<std::uint64_t> number_of(std::string_view text) {
-  const bool hex = text.starts_with("0x") || text.starts_with("0X");
-  if (hex) text.remove_prefix(2);
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, hex ? 16 : 10);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 std::string describe(const Catchpoint& row) {
   const KindRow& kind = row_of(row.kind);

@@ -9,7 +9,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "gdbstub/types.hpp"
@@ -39,9 +38,6 @@ std::string tell(const Catchpoint& row, const CpuState& state, const std::string
 std::string tell(const Catchpoint& row, const CpuState& state, const WatchedAccess& access);
 /// The same of an exception, at its handler's first instruction: the frame says where it came from.
 std::string tell_exception(const Catchpoint& row, const CpuState& state, const GuestMemory& memory);
-
-/// Decimal, or hexadecimal with 0x; empty when it is neither.
-std::optional<std::uint64_t> number_of(std::string_view text);
 
 class Catchpoints {
  public:

@@ -84,7 +84,6 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
     if (!judge(vcpu, StepDone{})) return {};
     launched_ = state_;
   }
-  const kvm::HostAbilities& host = host_;
   const bool asked = asked_to_step();
   const bool step = asked || tracing();
   Leg leg;
@@ -102,10 +101,11 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
   }
   leg.debug.trap_int3 = task_.planted && !tracing() && plan_->any_in_memory();
   const bool stepped_before = std::exchange(stepping_, step);
-  leg.debug.trap_debug = context_.step_flag_loose || (stepped_before && host.stale_step);
+  leg.debug.trap_debug = context_.step_flag_loose || (stepped_before && host_.stale_step);
   hook(leg, vcpu);
   if (!host_.guest_registers_beside) guest_registers_.arm(vcpu, leg.debug);
-  const bool interruptible = !(leg.debug.block_interrupts && host.block_interrupts) && (state_.rflags & kRflagsIf) != 0;
+  const bool interruptible =
+      !(leg.debug.block_interrupts && host_.block_interrupts) && (state_.rflags & kRflagsIf) != 0;
   if (step && interruptible && (state_.rflags & kRflagsTf) == 0) context_.step_flag_loose = true;
   read_ = tracing() ? read_by_next_instruction(state_, context_.machine.memory(), *plan_) : std::nullopt;
   dirty_ = false;
@@ -114,7 +114,6 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
 
 /// Debug registers on the guest's handlers, where the host would else lose control.
 void CpuRun::hook(Leg& leg, kvm::Vcpu& vcpu) {
-  const kvm::HostAbilities& host = host_;
   const auto watch = [&](std::uint64_t address) {
     if (stepping_ && address == linear_pc(state_)) return;  // it would hit before the step is done, for ever
     const auto free = std::ranges::find_if(leg.debug.registers, [](const auto& row) { return !row; });
@@ -125,13 +124,13 @@ void CpuRun::hook(Leg& leg, kvm::Vcpu& vcpu) {
     if (address) watch(*address);
   };
   hooks_ = {};
-  if (stepping_ && !host.step_enters_handlers) {
+  if (stepping_ && !host_.step_enters_handlers) {
     hooks_.step_ends_at = side_addresses(vcpu);
     for (const auto& address : hooks_.step_ends_at) {
       if (address) watch(*address);
     }
   }
-  if (stepping_ && !host.step_user && cpl_of(state_) == 3) hook_handler(1, hooks_.debug_handler);
+  if (stepping_ && !host_.step_user && cpl_of(state_) == 3) hook_handler(1, hooks_.debug_handler);
   if (task_.planted && plan_->user_traps && !tracing()) hook_handler(3, hooks_.breakpoint_handler);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vmm/debug/arithmetic.hpp"
+
 namespace vmm {
 
 namespace {
@@ -43,10 +45,6 @@ std::uint64_t address_register(const CpuState& state, ZydisRegister reg, std::ui
 
 }  // namespace
 
-std::uint64_t low_bits(std::uint64_t value, unsigned bits) {
-  return bits >= 64 ? value : value & ((std::uint64_t{1} << bits) - 1);
-}
-
 std::optional<Instruction> decode(const CpuState& state, std::span<const std::byte> code) {
   const auto* row = std::ranges::find(kModes, mode_of(state), &ModeRow::mode);
   ZydisDecoder decoder;
@@ -80,7 +78,7 @@ std::uint64_t segment_base(const CpuState& state, SegmentIndex index) {
 
 std::uint64_t register_value(const CpuState& state, ZydisRegister reg) {
   const auto gpr = gpr_of(reg);
-  return gpr ? low_bits(state.gpr.at(*gpr), ZydisRegisterGetWidth(ZYDIS_MACHINE_MODE_LONG_64, reg)) : 0;
+  return gpr ? truncated(state.gpr.at(*gpr), ZydisRegisterGetWidth(ZYDIS_MACHINE_MODE_LONG_64, reg)) : 0;
 }
 
 std::uint64_t offset_sum(const CpuState& state, const Instruction& instruction, const ZydisDecodedOperand& operand) {
@@ -92,7 +90,7 @@ std::uint64_t offset_sum(const CpuState& state, const Instruction& instruction, 
 }
 
 std::uint64_t offset_of(const CpuState& state, const Instruction& instruction, const ZydisDecodedOperand& operand) {
-  return low_bits(offset_sum(state, instruction, operand), instruction.head.address_width);
+  return truncated(offset_sum(state, instruction, operand), instruction.head.address_width);
 }
 
 }  // namespace vmm

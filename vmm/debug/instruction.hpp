@@ -25,9 +25,6 @@ struct Instruction {
 /// Of the first bytes of `code`, as the CPU in this state would take them; empty when they are none.
 std::optional<Instruction> decode(const CpuState& state, std::span<const std::byte> code);
 
-/// The low `bits` of a value.
-std::uint64_t low_bits(std::uint64_t value, unsigned bits);
-
 /// The general register that `reg` is, or is a part of.
 std::optional<Gpr> gpr_of(ZydisRegister reg);
 std::optional<SegmentIndex> segment_of(ZydisRegister reg);

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "vmm/cpu/page_walk.hpp"
+#include "vmm/debug/arithmetic.hpp"
 #include "vmm/debug/instruction.hpp"
 
 namespace vmm {
@@ -43,7 +44,7 @@ bool touches_nothing(const CpuState& state, const ZydisDecodedInstruction& instr
   constexpr std::uint64_t kRepeats = ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
   if (std::ranges::find(kCategories, instruction.meta.category) != kCategories.end()) return true;
   if (std::ranges::find(kMnemonics, instruction.mnemonic) != kMnemonics.end()) return true;
-  return (instruction.attributes & kRepeats) != 0 && low_bits(state.gpr[kRcx], instruction.address_width) == 0;
+  return (instruction.attributes & kRepeats) != 0 && truncated(state.gpr[kRcx], instruction.address_width) == 0;
 }
 
 MemoryOperand operand_of(const CpuState& state, const Instruction& instruction, const ZydisDecodedOperand& operand,
@@ -54,10 +55,10 @@ MemoryOperand operand_of(const CpuState& state, const Instruction& instruction, 
   const bool written = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
   if (stack && written) offset -= operand.size / 8U;
   if (!stack) offset += added;
-  offset = low_bits(offset, stack ? instruction.head.stack_width : instruction.head.address_width);
+  offset = truncated(offset, stack ? instruction.head.stack_width : instruction.head.address_width);
   const auto segment = segment_of(operand.mem.segment);
   const std::uint64_t linear = (segment ? segment_base(state, *segment) : 0) + offset;
-  return {.linear = mode_of(state) == CpuMode::kLong64 ? linear : low_bits(linear, 32),
+  return {.linear = mode_of(state) == CpuMode::kLong64 ? linear : truncated(linear, 32),
           .size = operand.size / 8U,
           .read = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0,
           .written = written};

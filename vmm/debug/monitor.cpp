@@ -7,6 +7,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "vmm/base/number.hpp"
 #include "vmm/debug/debugger.hpp"
 #include "vmm/debug/registers.hpp"
 

@@ -6,12 +6,6 @@
 
 namespace vmm {
 
-namespace {
-
-bool is_user_half(std::uint64_t linear) { return (linear >> 63U) == 0; }
-
-}  // namespace
-
 WatchedValues::WatchedValues(const GuestMemory& memory, const std::vector<Breakpoint>& rows) : memory_(memory) {
   for (const Breakpoint& row : rows) values_.push_back(now(row));
 }
@@ -59,6 +53,10 @@ bool Plan::plants(std::uint64_t physical) const {
     return row.mechanism == Breakpoint::Mechanism::kMemory &&
            std::ranges::find(row.places, physical, &Breakpoint::Place::physical) != row.places.end();
   });
+}
+
+bool Plan::protects(std::uint64_t physical) const {
+  return std::ranges::find(pages, kvm::page_of(physical), &kvm::ProtectedPage::physical) != pages.end();
 }
 
 bool Plan::any_in_memory() const {

@@ -56,6 +56,8 @@ struct Breakpoint {
   std::vector<LinearPiece> pieces;  ///< of a watchpoint that is mapped
 };
 
+/// The half of the address space where user mode lives.
+inline bool is_user_half(std::uint64_t linear) { return (linear >> 63U) == 0; }
 inline bool is_watch(const gdb::BreakpointSpec& spec) { return spec.type >= gdb::BreakpointType::kWriteWatch; }
 inline bool watches_reads(const gdb::BreakpointSpec& spec) { return spec.type > gdb::BreakpointType::kWriteWatch; }
 
@@ -91,15 +93,17 @@ struct Plan {
   std::vector<kvm::ProtectedPage> pages;
   std::optional<std::uint64_t> cr3_filter;  ///< of `monitor break-filter`
   std::shared_ptr<WatchedValues> values;
-  bool user_traps = false;   ///< a breakpoint that KVM's int3 exit can't see in user mode lies on a user page
-  bool user_matters = true;  ///< with `trace`: there is something to be seen in user mode
-  bool trace = false;        ///< every CPU is stepped, and nothing is planted
+  bool user_traps = false;    ///< a breakpoint that KVM's int3 exit can't see in user mode lies on a user page
+  bool user_matters = false;  ///< with `trace`: there is something to be seen in user mode
+  bool trace = false;         ///< every CPU is stepped, and nothing is planted
 
   /// The user's breakpoint (not a watchpoint) at this linear address.
   const Breakpoint* at(std::uint64_t linear) const;
   /// The catchpoint whose handler begins there.
   const Breakpoint* caught_at(std::uint64_t linear) const;
   bool plants(std::uint64_t physical) const;
+  /// The page of this guest-physical address is protected.
+  bool protects(std::uint64_t physical) const;
   bool any_in_memory() const;
   bool any_watch() const;
   /// The data watchpoints alone.

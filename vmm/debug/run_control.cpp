@@ -28,8 +28,9 @@ void RunControl::adopt_state(unsigned vcpu, const CpuState& state, bool moved) {
   slots_.at(vcpu).dirty = false;
 }
 
-bool RunControl::any_to_run() const {
-  return std::ranges::any_of(slots_, [](const Slot& slot) { return slot.verb != Verb::kStay; });
+std::size_t RunControl::to_run() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(slots_, [](const Slot& slot) { return slot.verb != Verb::kStay; }));
 }
 
 bool RunControl::all_parked() const { return std::ranges::all_of(slots_, &Slot::parked); }
@@ -190,7 +191,7 @@ void RunControl::advance() {
     return;
   }
   try {
-    if (any_to_run()) go();
+    if (to_run() > 0) go();
   } catch (const HostError& error) {
     return refused(error.what());
   }
@@ -286,8 +287,7 @@ bool RunControl::alone_wanted(const Slot& slot) const {
   const auto place = walk(slot.state, machine_.memory(), linear_pc(slot.state));
   if (place && !plan_->trace && plan_->plants(place->physical)) return true;
   // A lone stepper needs nothing planted: the step ends before anything else could be hit.
-  return slot.verb == Verb::kStep &&
-         std::ranges::count_if(slots_, [](const Slot& other) { return other.verb != Verb::kStay; }) == 1;
+  return slot.verb == Verb::kStep && to_run() == 1;
 }
 
 bool RunControl::run_one_alone() {
@@ -312,7 +312,6 @@ void RunControl::launch(unsigned vcpu, bool alone) {
   Slot& slot = slots_[vcpu];
   const std::uint64_t pc = linear_pc(slot.state);
   const bool here = slot.at_breakpoint && (plan_->at(pc) != nullptr || plan_->caught_at(pc) != nullptr);
-  const auto runners = std::ranges::count_if(slots_, [](const Slot& other) { return other.verb != Verb::kStay; });
   const Assignment task{.verb = slot.verb,
                         .range = slot.range,
                         .get_off = slot.get_off || here || slot.needs_stillness,
@@ -320,7 +319,7 @@ void RunControl::launch(unsigned vcpu, bool alone) {
                         .stepped = slot.run != nullptr && slot.run->stepped(),
                         .planted = !alone,
                         .alone = alone,
-                        .solo = alone && slot.verb == Verb::kStep && !slot.lifted && runners == 1,
+                        .solo = alone && slot.verb == Verb::kStep && !slot.lifted && to_run() == 1,
                         .lifted = alone && slot.lifted};
   slot.run = std::make_shared<CpuRun>(context_, plan_, vcpu, slot.state, slot.dirty, task);
   slot.dirty = slot.wake = slot.parked = slot.needs_stillness = false;

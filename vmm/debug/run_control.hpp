@@ -64,7 +64,7 @@ class RunControl {
   void debugger_left();
   bool non_stop() const { return non_stop_; }
   /// Some vCPU runs, as far as the debugger knows: one whose stop is still to be told does.
-  bool running() const { return any_to_run() || !to_tell_.empty(); }
+  bool running() const { return to_run() > 0 || !to_tell_.empty(); }
   bool running(unsigned vcpu) const { return slots_.at(vcpu).verb != Verb::kStay; }
 
   /// `orders`: one per vCPU. A vCPU that runs already is left alone; all-stop: none does.
@@ -119,7 +119,7 @@ class RunControl {
   void tell_stopped();
   void ask_to_park();
   bool all_parked() const;
-  bool any_to_run() const;
+  std::size_t to_run() const;  // how many vCPUs
   bool alone_wanted(const Slot& slot) const;
   bool nothing_wakes_it();
 

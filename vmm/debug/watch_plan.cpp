@@ -19,8 +19,7 @@ using Kind = kvm::DebugRegister::Kind;
 using Mechanism = Breakpoint::Mechanism;
 using Traps = kvm::ProtectedPage::Traps;
 
-constexpr std::uint64_t kPageSize = 4096;
-constexpr std::uint64_t kPageMask = ~(kPageSize - 1);
+constexpr std::uint64_t kPageSize = kvm::kProtectedPageSize;
 
 /// Watchpoints that share registers.
 struct Run {
@@ -109,7 +108,7 @@ void locate(Breakpoint& row, const WatchContext& context) {
 std::vector<std::uint64_t> pages_of(const Breakpoint& row) {
   std::vector<std::uint64_t> pages;
   for (const LinearPiece& piece : row.pieces) {
-    for (std::uint64_t page = piece.physical & kPageMask; page < piece.physical + piece.size; page += kPageSize) {
+    for (std::uint64_t page = kvm::page_of(piece.physical); page < piece.physical + piece.size; page += kPageSize) {
       pages.push_back(page);
     }
   }
@@ -132,7 +131,7 @@ std::string obstacle(const Breakpoint& row, const WatchContext& context, const s
     if (!reads) continue;
     for (const CpuState* state : context.states) {
       const auto code = walk(*state, context.memory, linear_pc(*state));
-      if (code && (code->physical & kPageMask) == page) return "its page holds code";
+      if (code && kvm::page_of(code->physical) == page) return "its page holds code";
     }
   }
   return {};
@@ -216,7 +215,7 @@ std::vector<HeldPage> pages_of_the_cpu(const WatchContext& context) {
   std::vector<HeldPage> held;
   const auto add = [&](const CpuState& state, std::uint64_t linear, std::string what) {
     if (const auto found = walk(state, context.memory, linear))
-      held.push_back({found->physical & kPageMask, std::move(what)});
+      held.push_back({kvm::page_of(found->physical), std::move(what)});
   };
   for (std::size_t i = 0; i < context.states.size(); ++i) {
     const CpuState& state = *context.states[i];
@@ -271,11 +270,12 @@ void plan_watchpoints(Plan& plan, const WatchContext& context) {
       for (const Run& run : merged(plan, reads)) give_registers(plan, run, reads ? Kind::kAccess : Kind::kWrite);
     }
   }
-  const std::vector<HeldPage> held = pages_of_the_cpu(context);
+  std::optional<std::vector<HeldPage>> held;  // all page tables are walked for it: not at each resume
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
     Breakpoint& row = plan.rows[i];
     if (!is_watch(row.spec) || row.mechanism == Mechanism::kDebugRegister || row.pieces.empty()) continue;
-    const std::string problem = obstacle(row, context, held);
+    if (!held) held = pages_of_the_cpu(context);
+    const std::string problem = obstacle(row, context, *held);
     row.why = problem.empty() ? why : problem;
     row.mechanism = problem.empty() ? Mechanism::kPage : Mechanism::kCompare;
     if (problem.empty()) {
@@ -290,9 +290,8 @@ void cover_protected_pages(Plan& plan) {
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
     const Breakpoint& row = plan.rows[i];
     if (!is_watch(row.spec) || row.mechanism != Mechanism::kDebugRegister) continue;
-    const bool on_protected = std::ranges::any_of(pages_of(row), [&](std::uint64_t page) {
-      return std::ranges::find(plan.pages, page, &kvm::ProtectedPage::physical) != plan.pages.end();
-    });
+    const bool on_protected =
+        std::ranges::any_of(pages_of(row), [&](std::uint64_t page) { return plan.protects(page); });
     if (on_protected) add_ranges(plan, i);
   }
 }

@@ -11,6 +11,8 @@
 namespace vmm::kvm {
 
 inline constexpr std::uint64_t kProtectedPageSize = 4096;
+/// Where the page begins that an address lies on.
+constexpr std::uint64_t page_of(std::uint64_t physical) { return physical & ~(kProtectedPageSize - 1); }
 
 /// A 4 KiB page whose accesses leave the guest as ExitMmio although memory is there.
 ///

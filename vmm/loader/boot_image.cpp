@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string_view>
 
 #include "vmm/base/errors.hpp"
+#include "vmm/base/number.hpp"
 #include "vmm/cpu/entry_state.hpp"
 #include "vmm/loader/formats.hpp"
 
@@ -51,15 +51,6 @@ const FormatName& row_of(ImageFormat format) {
   return *row;
 }
 
-std::optional<std::uint64_t> parse_address(std::string_view text) {
-  const bool hex = text.starts_with("0x") || text.starts_with("0X");
-  if (hex) text.remove_prefix(2);
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, hex ? 16 : 10);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 BootImage parse_as(FileBytes file, const FormatRequest& request) {
   if (request.format == ImageFormat::kFlat) return parse_flat(file, request.flat_address);
   const std::string_view name = row_of(request.format).detector;
@@ -83,7 +74,7 @@ void refuse_options(const BootImage& image, const BootOptions& options) {
 FormatRequest parse_format(const std::string& text) {
   constexpr std::string_view kFlat = "flat@";
   if (text.starts_with(kFlat)) {
-    if (const auto address = parse_address(std::string_view(text).substr(kFlat.size()))) {
+    if (const auto address = number_of(std::string_view(text).substr(kFlat.size()))) {
       return {ImageFormat::kFlat, *address};
     }
   }

@@ -33,14 +33,11 @@ void AccessWatch::protect(std::vector<kvm::ProtectedPage> pages) {
 }
 
 bool AccessWatch::covers(std::uint64_t physical) const {
-  constexpr std::uint64_t kPageMask = ~std::uint64_t{0xfff};
-  return std::ranges::find(pages_, physical & kPageMask, &kvm::ProtectedPage::physical) != pages_.end();
+  return std::ranges::find(pages_, kvm::page_of(physical), &kvm::ProtectedPage::physical) != pages_.end();
 }
 
 bool AccessWatch::serve(const kvm::ExitMmio& access, std::optional<WatchedAccess>& seen) {
-  constexpr std::uint64_t kPageMask = ~std::uint64_t{0xfff};
-  if (std::ranges::find(pages_, access.address & kPageMask, &kvm::ProtectedPage::physical) == pages_.end())
-    return false;
+  if (!covers(access.address)) return false;
   std::array<std::byte, 8> before{};
   const auto old = std::span(before).first(access.data.size());
   memory_.read(access.address, old);

@@ -272,9 +272,8 @@ void VcpuThread::serve(kvm::ExitIo& io) {
 
 void VcpuThread::serve(kvm::ExitMmio& access, kvm::Vcpu& vcpu) {
   if (watch_.any_page() && watch_.serve(access, seen_)) {
-    constexpr std::uint64_t kInPage = 0xfff;
-    const bool push = access.write && ((vcpu.state().gpr[kRsp] ^ access.address) & kInPage) == 0;
-    if (push) stack_ = StackOnPage{access.address & ~kInPage};
+    const bool push = access.write && (vcpu.state().gpr[kRsp] ^ access.address) % kvm::kProtectedPageSize == 0;
+    if (push) stack_ = StackOnPage{kvm::page_of(access.address)};
     return;
   }
   const auto size = static_cast<unsigned>(access.data.size());
