@@ -1,8 +1,6 @@
 # gdbvm: image hello16
 # gdbvm: expect-serial ^Hello
 # A step over port I/O, string instructions too, ends with the access made and the registers changed.
-if SLOW:
-    skip("a step over the load of SS at 7c0b, with a breakpoint behind it, freezes Bochs: to be found")
 connect()
 execute("set architecture i8086")
 TEXT, BUFFER = 0x8100, 0x9000

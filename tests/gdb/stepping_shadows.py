@@ -1,8 +1,6 @@
 # gdbvm: image bench64
 # Steps over what holds interrupts or traps back, over a repeated string instruction, and over a change of the flags: each
 # ends where the CPU's manual says, and no trap flag is left in the flags.
-if SLOW:
-    skip("not tried there yet: see stepping_io")
 connect()
 stop_at("spin")
 TF, IF = 0x100, 0x200

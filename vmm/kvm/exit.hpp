@@ -33,7 +33,7 @@ struct ExitMsr {
 struct ExitDebug {
   std::uint32_t exception;
   std::uint64_t linear_pc;
-  std::uint64_t dr6;
+  std::uint64_t dr6;  ///< of exception 1; else 0
 };
 /// A signal, or immediate_exit: nothing is pending any more.
 struct ExitInterrupted {};

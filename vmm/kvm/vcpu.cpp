@@ -103,7 +103,9 @@ Exit Vcpu::decode() {
     }
     case KVM_EXIT_DEBUG: {
       const auto& debug = run_->debug.arch;
-      return ExitDebug{.exception = debug.exception, .linear_pc = debug.pc, .dr6 = debug.dr6};
+      constexpr std::uint32_t kVectorDb = 1;  // for others KVM leaves the last #DB's DR6 there
+      return ExitDebug{
+          .exception = debug.exception, .linear_pc = debug.pc, .dr6 = debug.exception == kVectorDb ? debug.dr6 : 0};
     }
     case KVM_EXIT_X86_RDMSR:
     case KVM_EXIT_X86_WRMSR: {
