@@ -208,7 +208,8 @@ class Run {
       if (error) return;
       int status = 0;
       if (::waitpid(gdb_, &status, WNOHANG) != gdb_) return wait_for_gdb();
-      if (!exit_code_) exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+      // A guest that ended well does not hide a gdb script that failed.
+      if (exit_code_.value_or(0) == 0) exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       io_.stop();
     });
   }

@@ -26,6 +26,11 @@ status, out, _ = debug(guest("protected32"), "break fibonacci if n == 7", "conti
 equal(status, 0, f"exit status; {out}")
 matches(out, r"Breakpoint 1, fibonacci \(n=7\)(.*\n)+\$1 = 7(.*\n)+.*fibonacci\(10\) = 55(.*\n)+.*exited normally")
 
+# The guest ends well; the script fails behind it.
+status, out, _ = debug(guest("hello16"), "continue", "no-such-command")
+equal(status, 1, f"exit status; {out}")
+matches(out, r"exited normally(.*\n)+.*Undefined command")
+
 # A gdb that cannot be started is told in one line.
 status, out, err = run("debug", guest("kernel64"), env=dict(os.environ, GDB="/does/not/exist"))
 equal((status, out), (2, ""), "without gdb")
