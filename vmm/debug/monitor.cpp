@@ -156,6 +156,10 @@ gdb::Result<std::string> Monitor::add_catch(const Words& words) {
   if (msr && !debugger_.host_.abilities.get().msr_exits) {
     return gdb::fail("this host's KVM cannot show accesses to MSRs (see `gdbvm host`)");
   }
+  const auto address = words.size() == 2 && words[0] == "mmio" ? number_of(words[1]) : std::nullopt;
+  if (address && debugger_.machine_->memory().contains(*address, 1)) {
+    return gdb::fail(fmt::format("{:#x} is memory, no device: use `watch`", *address));
+  }
   return debugger_.breakpoints_.catchpoints.add(words);
 }
 
