@@ -318,7 +318,7 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
                          });
                        });
   protect_writable(*plan, held);
-  plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);
+  plan->values = std::make_shared<WatchedValues>(*memory_, *planted_, plan->rows);
   plan_ = std::move(plan);
   return plan_;
 }

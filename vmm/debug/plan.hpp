@@ -20,6 +20,7 @@
 #include "vmm/kvm/vcpu.hpp"
 #include "vmm/machine/access_watch.hpp"
 #include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/planted_bytes.hpp"
 
 namespace vmm {
 
@@ -65,10 +66,11 @@ inline bool is_user_half(std::uint64_t linear) { return (linear >> 63U) == 0; }
 inline bool is_watch(const gdb::BreakpointSpec& spec) { return spec.type >= gdb::BreakpointType::kWriteWatch; }
 inline bool watches_reads(const gdb::BreakpointSpec& spec) { return spec.type > gdb::BreakpointType::kWriteWatch; }
 
-/// The bytes of the watchpoints, remembered to see what changes.
+/// The bytes of the watchpoints, remembered to see what changes; a trap of ours that is planted among them is no
+/// change.
 class WatchedValues {
  public:
-  WatchedValues(const GuestMemory& memory, const std::vector<Breakpoint>& rows);
+  WatchedValues(const GuestMemory& memory, const PlantedBytes& planted, const std::vector<Breakpoint>& rows);
   /// The first row whose bytes are not what they were, which they are from now on; each change is told to one caller.
   std::optional<std::size_t> changed(const std::vector<Breakpoint>& rows);
   /// The same of one row.
@@ -77,6 +79,7 @@ class WatchedValues {
  private:
   std::vector<std::byte> now(const Breakpoint& row) const;
   const GuestMemory& memory_;
+  const PlantedBytes& planted_;
   std::mutex mutex_;
   std::vector<std::vector<std::byte>> values_;
 };

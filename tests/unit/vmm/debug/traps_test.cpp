@@ -33,7 +33,7 @@ struct Bench {
     watching->registers.at(index) = kvm::DebugRegister{kvm::DebugRegister::Kind::kWrite, 1, 0x2000};
     watching->owners.at(index) = {0};
     watching->compared.at(index) = compared;
-    watching->values = std::make_shared<WatchedValues>(memory, watching->rows);
+    watching->values = std::make_shared<WatchedValues>(memory, planted, watching->rows);
     plan = watching;
     return watching;
   }

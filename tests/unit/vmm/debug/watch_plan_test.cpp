@@ -55,13 +55,14 @@ struct Bench {
   void make() {
     HeldPages held(context());
     plan_watchpoints(plan, context(), held);
-    plan.values = std::make_shared<WatchedValues>(memory, plan.rows);
+    plan.values = std::make_shared<WatchedValues>(memory, planted, plan.rows);
   }
   WatchContext context() { return {host, memory, states, roots, stacks}; }
   std::optional<std::string> holder(std::uint64_t page) { return HeldPages(context()).likely_holder_of(page); }
 
   kvm::HostAbilities host;
   GuestMemory memory{layout::kMinRam};
+  PlantedBytes planted{memory};
   CpuState state = long64_entry({}, kCode, kRoot, kTables);
   std::array<const CpuState*, 1> states{&state};
   std::vector<CpuState> roots{state};
