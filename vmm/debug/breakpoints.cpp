@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "vmm/base/errors.hpp"
 #include "vmm/cpu/page_walk.hpp"
@@ -174,6 +175,23 @@ std::set<std::uint64_t> Breakpoints::all_handlers(States states) const {
   return handlers;
 }
 
+/// The `hbreak`s. On a user page, whose code may run where no register fires, a trap lies beside the register.
+void Breakpoints::plan_hardware(Plan& plan, States states) {
+  std::vector<Breakpoint> beside;
+  for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+    if (plan.rows[i].spec.type != BreakpointType::kHardware) continue;
+    give_register(plan, i);
+    plan.rows[i].places = places_of(plan.rows[i].spec.address, states);
+    if (host().execute_registers_user || std::ranges::none_of(plan.rows[i].places, &Place::user)) continue;
+    Breakpoint& trap = beside.emplace_back();
+    trap.spec = plan.rows[i].spec;
+    trap.ours = true;
+    trap.places = plan.rows[i].places;
+    place_in_memory(plan, trap);
+  }
+  std::ranges::move(beside, std::back_inserter(plan.rows));
+}
+
 /// The software breakpoints and the handlers of caught exceptions.
 void Breakpoints::plan_execution(Plan& plan, States states) {
   std::vector<std::size_t> software;
@@ -222,7 +240,7 @@ void Breakpoints::plan_hook(Plan& plan, States states) {
   for (const std::uint64_t handler : handlers) {
     Breakpoint row;
     row.spec.address = handler;
-    row.hook = true;
+    row.ours = true;
     row.places = places_of(handler, states);
     place_in_memory(plan, row);
     plan.rows.push_back(std::move(row));
@@ -295,10 +313,8 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
     plan->rows.push_back(std::move(row));
   }
   plan_catchpoints(*plan, states);
-  for (std::size_t i = 0; i < plan->rows.size(); ++i) {
-    if (plan->rows[i].spec.type == BreakpointType::kHardware) give_register(*plan, i);
-  }
   for (const CpuState* state : states) remember_root(*state);
+  plan_hardware(*plan, states);
   const WatchContext context{host(), *memory_, states, roots_, stacks_};
   HeldPages held(context);
   plan_watchpoints(*plan, context, held);
@@ -346,7 +362,12 @@ bool Breakpoints::looks_again() const {
   const bool slow = std::ranges::any_of(plan_->rows, [](const Breakpoint& row) {
     return is_watch(row.spec) && (row.mechanism == Mechanism::kPage || row.mechanism == Mechanism::kCompare);
   });
-  return slow || in_spaces || std::ranges::any_of(catchpoints.rows(), [](const auto& row) {
+  // Where no register fires in user mode, one that waits for a page there sees nothing when that comes.
+  const bool blind = !host().execute_registers_user && std::ranges::any_of(plan_->rows, [](const Breakpoint& row) {
+    return row.mechanism == Mechanism::kDebugRegister && !is_watch(row.spec) && is_user_half(row.spec.address) &&
+           row.places.empty();
+  });
+  return slow || in_spaces || blind || std::ranges::any_of(catchpoints.rows(), [](const auto& row) {
            return row->kind == Catchpoint::Kind::kException;
          });
 }

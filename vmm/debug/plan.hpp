@@ -51,14 +51,14 @@ struct Breakpoint {
   std::shared_ptr<const gdb::BreakpointActions> actions;
   std::shared_ptr<Counts> counts;
   std::shared_ptr<Catchpoint> catchpoint;  ///< the entry of a handler is watched for it; else the user's breakpoint
-  bool hook = false;                       ///< or ours, on the guest's #BP handler, where user mode's traps show
+  bool ours = false;                       ///< or it only lets something else be seen
   Mechanism mechanism = Mechanism::kWaiting;
   std::string why;                  ///< of kPage and kCompare: why not a debug register
   std::vector<Place> places;        ///< of kMemory, one for each page that the address means
   std::byte trap{};                 ///< of kMemory
   std::vector<LinearPiece> pieces;  ///< of a watchpoint that is mapped
 
-  bool users() const { return catchpoint == nullptr && !hook; }
+  bool users() const { return catchpoint == nullptr && !ours; }
 };
 
 /// The half of the address space where user mode lives.
