@@ -60,7 +60,7 @@ class AccessWatch {
 
   /// A device has written [address, address + size). The vCPU that made it do so sees that; when none did, any.
   void device_wrote(std::uint64_t address, std::size_t size);
-  /// Where the calling thread, a vCPU's, looks for what its devices have written; null before it ends.
+  /// Where the calling thread, a vCPU's, looks for what devices have written for it; from now on as long as it lives.
   static void listen(std::optional<WatchedAccess>* seen);
   /// What devices wrote by themselves; true when it is in `seen` now.
   bool take(std::optional<WatchedAccess>& seen);
