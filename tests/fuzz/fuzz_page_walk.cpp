@@ -1,4 +1,5 @@
-/// Any control registers, tables and addresses: walks, copies and segment loads never read outside guest memory.
+/// Any control registers, tables and addresses: walks, copies, segment loads and the search for page tables never read
+/// outside guest memory.
 /// Input: CR0, CR3, CR4, EFER, RFLAGS, GDT base, linear address (8 bytes each), CS flags and selector (2 bytes each);
 /// the rest is memory from address 0.
 #include <array>
@@ -7,6 +8,7 @@
 #include <span>
 
 #include "tests/fuzz/guest_input.hpp"
+#include "vmm/base/errors.hpp"
 #include "vmm/cpu/page_walk.hpp"
 #include "vmm/cpu/segment.hpp"
 
@@ -26,6 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   state.segments[vmm::kSs].dpl = input.code_flags >> 2 & 3;
 
   if (const auto page = vmm::walk(state, memory, input.linear); !page) (void)vmm::describe(page.error());
+  for (const std::uint64_t table : vmm::table_pages(std::span(&state, 1), memory)) {
+    VMM_CHECK(memory.contains(table, 4096));
+  }
   std::array<std::byte, 5000> bytes{};
   const std::size_t count = vmm::read_linear(state, memory, input.linear, bytes);
   vmm::write_linear(state, memory, input.linear, std::span(bytes).first(count));

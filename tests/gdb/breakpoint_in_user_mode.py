@@ -13,7 +13,7 @@ for _ in range(5):
     check(pc() != before, "stepi stands still")
     equal(value("$cs") & 3, 3, "CPL")
 
-execute("break count_up")
+execute("hbreak count_up")
 hit("continue", 2)
 equal(value("rounds"), 50000)
 counted = value("user_counter")

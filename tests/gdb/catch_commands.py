@@ -19,6 +19,7 @@ for kind in ("exception", "exception x", "exception 32", "exception -1", "msr", 
     refused(f"catch {kind}", r"\w+ \w+ \w+")
 for kind in ("io 0x20", "io 0xa1", "io 0x40", "io 0x43", "mmio 0xfee00000", "mmio 0xfee00020", "mmio 0xfec00000"):
     refused(f"catch {kind}", r"(?i)\bkernel\b|\bKVM\b")
+refused("catch mmio 0x100000", "is memory.*watch")
 refused("uncatch", r"\w+ \w+ \w+")
 refused("uncatch 77", "77")
 check("hit" not in execute("monitor info catch"), "a refused catchpoint is there")

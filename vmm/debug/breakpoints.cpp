@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "vmm/base/errors.hpp"
 #include "vmm/cpu/page_walk.hpp"
@@ -174,6 +175,23 @@ std::set<std::uint64_t> Breakpoints::all_handlers(States states) const {
   return handlers;
 }
 
+/// The `hbreak`s. On a user page, whose code may run where no register fires, a trap lies beside the register.
+void Breakpoints::plan_hardware(Plan& plan, States states) {
+  std::vector<Breakpoint> beside;
+  for (std::size_t i = 0; i < plan.rows.size(); ++i) {
+    if (plan.rows[i].spec.type != BreakpointType::kHardware) continue;
+    give_register(plan, i);
+    plan.rows[i].places = places_of(plan.rows[i].spec.address, states);
+    if (host().execute_registers_user || std::ranges::none_of(plan.rows[i].places, &Place::user)) continue;
+    Breakpoint& trap = beside.emplace_back();
+    trap.spec = plan.rows[i].spec;
+    trap.ours = true;
+    trap.places = plan.rows[i].places;
+    place_in_memory(plan, trap);
+  }
+  std::ranges::move(beside, std::back_inserter(plan.rows));
+}
+
 /// The software breakpoints and the handlers of caught exceptions.
 void Breakpoints::plan_execution(Plan& plan, States states) {
   std::vector<std::size_t> software;
@@ -205,6 +223,27 @@ void Breakpoints::plan_execution(Plan& plan, States states) {
     const bool register_free = taken + (hook_wanted ? 1 : 0) < static_cast<std::ptrdiff_t>(Plan::kRegisters);
     if (register_fires && register_free && give_register(plan, i)) continue;
     place_in_memory(plan, row);
+  }
+}
+
+/// What user mode runs into shows at the guest's #BP handler, which a register watches (CpuRun); when `hbreak`s have
+/// them all, a trap does.
+void Breakpoints::plan_hook(Plan& plan, States states) {
+  constexpr unsigned kVectorBp = 3;
+  const bool register_free = std::ranges::any_of(plan.registers, [](const auto& slot) { return !slot; });
+  if (!plan.user_traps || plan.trace || register_free) return;
+  std::set<std::uint64_t> handlers;
+  for (const CpuState* state : states) {
+    if ((state->cr0 & kCr0Pg) == 0) continue;  // it is far from user mode
+    if (const auto handler = handler_of(*state, *memory_, kVectorBp)) handlers.insert(*handler);
+  }
+  for (const std::uint64_t handler : handlers) {
+    Breakpoint row;
+    row.spec.address = handler;
+    row.ours = true;
+    row.places = places_of(handler, states);
+    place_in_memory(plan, row);
+    plan.rows.push_back(std::move(row));
   }
 }
 
@@ -244,7 +283,7 @@ void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
 /// Pages with traps that the guest may write to, or is still to put the code into: its writes go under the traps. User
 /// code that is still to come may be copied by the kernel, so it must not read the traps, either; its first instruction
 /// can't be fetched, which shows that it is there.
-void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) const {
+void Breakpoints::protect_writable(Plan& plan, HeldPages& held) const {
   using Traps = kvm::ProtectedPage::Traps;
   if (!host().protect_writes) return;
   std::map<std::uint64_t, Traps> pages;
@@ -257,11 +296,8 @@ void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) cons
       if (place.promised || place.writable || overwritten_.contains(page)) pages.emplace(page, Traps::kWrites);
     }
   }
-  if (pages.empty()) return;
-  const std::vector<HeldPage> held = pages_of_the_cpu(context);
   for (const auto& [page, traps] : pages) {
-    const bool taken = stacks_.contains(page) || std::ranges::find(held, page, &HeldPage::physical) != held.end();
-    if (!taken && !plan.protects(page)) plan.pages.push_back({.physical = page, .traps = traps});
+    if (!held.holder_of(page) && !plan.protects(page)) plan.pages.push_back({.physical = page, .traps = traps});
   }
 }
 
@@ -277,13 +313,13 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
     plan->rows.push_back(std::move(row));
   }
   plan_catchpoints(*plan, states);
-  for (std::size_t i = 0; i < plan->rows.size(); ++i) {
-    if (plan->rows[i].spec.type == BreakpointType::kHardware) give_register(*plan, i);
-  }
   for (const CpuState* state : states) remember_root(*state);
+  plan_hardware(*plan, states);
   const WatchContext context{host(), *memory_, states, roots_, stacks_};
-  plan_watchpoints(*plan, context);
+  HeldPages held(context);
+  plan_watchpoints(*plan, context, held);
   plan_execution(*plan, states);
+  plan_hook(*plan, states);
   if (plan->trace) {
     for (Breakpoint& row : plan->rows) {
       if (is_watch(row.spec) || row.mechanism == Mechanism::kWaiting) continue;
@@ -297,9 +333,8 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
                            return place ? place->user : is_user_half(row.spec.address);
                          });
                        });
-  protect_writable(*plan, context);
-  cover_protected_pages(*plan);
-  plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);
+  protect_writable(*plan, held);
+  plan->values = std::make_shared<WatchedValues>(*memory_, *planted_, plan->rows);
   plan_ = std::move(plan);
   return plan_;
 }
@@ -327,7 +362,12 @@ bool Breakpoints::looks_again() const {
   const bool slow = std::ranges::any_of(plan_->rows, [](const Breakpoint& row) {
     return is_watch(row.spec) && (row.mechanism == Mechanism::kPage || row.mechanism == Mechanism::kCompare);
   });
-  return slow || in_spaces || std::ranges::any_of(catchpoints.rows(), [](const auto& row) {
+  // Where no register fires in user mode, one that waits for a page there sees nothing when that comes.
+  const bool blind = !host().execute_registers_user && std::ranges::any_of(plan_->rows, [](const Breakpoint& row) {
+    return row.mechanism == Mechanism::kDebugRegister && !is_watch(row.spec) && is_user_half(row.spec.address) &&
+           row.places.empty();
+  });
+  return slow || in_spaces || blind || std::ranges::any_of(catchpoints.rows(), [](const auto& row) {
            return row->kind == Catchpoint::Kind::kException;
          });
 }

@@ -130,7 +130,7 @@ gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
   std::string out;
   const Breakpoints& breakpoints = debugger_.breakpoints_;
   for (const Breakpoint& row : breakpoints.last_plan().rows) {
-    if (row.catchpoint != nullptr) continue;
+    if (!row.users()) continue;
     std::string how = describe(row);
     if (is_watch(row.spec)) how += fmt::format(", {} bytes", row.spec.kind);
     out += breakpoint_line(row.spec.type, row.spec.address, std::move(how), *row.counts);
@@ -139,7 +139,7 @@ gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
   for (const auto& [key, counts] : breakpoints.counts()) {
     const auto& [type, address] = key;
     const bool known = std::ranges::any_of(breakpoints.last_plan().rows, [&](const Breakpoint& row) {
-      return row.catchpoint == nullptr && row.spec.type == type && row.spec.address == address;
+      return row.users() && row.spec.type == type && row.spec.address == address;
     });
     if (!known && counts->hits + counts->passes > 0) out += breakpoint_line(type, address, "not set", *counts);
   }
@@ -155,6 +155,10 @@ gdb::Result<std::string> Monitor::add_catch(const Words& words) {
   const bool msr = !words.empty() && words[0] == "msr";
   if (msr && !debugger_.host_.abilities.get().msr_exits) {
     return gdb::fail("this host's KVM cannot show accesses to MSRs (see `gdbvm host`)");
+  }
+  const auto address = words.size() == 2 && words[0] == "mmio" ? number_of(words[1]) : std::nullopt;
+  if (address && debugger_.machine_->memory().contains(*address, 1)) {
+    return gdb::fail(fmt::format("{:#x} is memory, no device: use `watch`", *address));
   }
   return debugger_.breakpoints_.catchpoints.add(words);
 }

@@ -6,7 +6,9 @@
 
 namespace vmm {
 
-WatchedValues::WatchedValues(const GuestMemory& memory, const std::vector<Breakpoint>& rows) : memory_(memory) {
+WatchedValues::WatchedValues(const GuestMemory& memory, const PlantedBytes& planted,
+                             const std::vector<Breakpoint>& rows)
+    : memory_(memory), planted_(planted) {
   for (const Breakpoint& row : rows) values_.push_back(now(row));
 }
 
@@ -15,7 +17,9 @@ std::vector<std::byte> WatchedValues::now(const Breakpoint& row) const {
   for (const LinearPiece& piece : row.pieces) {
     const std::size_t done = bytes.size();
     bytes.resize(done + piece.size);
-    memory_.read(piece.physical, std::span(bytes).subspan(done));
+    const auto part = std::span(bytes).subspan(done);
+    memory_.read(piece.physical, part);
+    planted_.hide(piece.physical, part);
   }
   return bytes;
 }
@@ -36,10 +40,8 @@ std::optional<std::size_t> WatchedValues::changed(const std::vector<Breakpoint>&
 }
 
 const Breakpoint* Plan::at(std::uint64_t linear) const {
-  const auto found = std::ranges::find_if(rows, [&](const Breakpoint& row) {
-    return !is_watch(row.spec) && row.catchpoint == nullptr && row.spec.address == linear;
-  });
-  return found == rows.end() ? nullptr : &*found;
+  auto found = all_at(linear);
+  return found.empty() ? nullptr : &found.front();
 }
 
 const Breakpoint* Plan::caught_at(std::uint64_t linear) const {

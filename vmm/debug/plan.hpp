@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "vmm/kvm/vcpu.hpp"
 #include "vmm/machine/access_watch.hpp"
 #include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/planted_bytes.hpp"
 
 namespace vmm {
 
@@ -49,11 +51,14 @@ struct Breakpoint {
   std::shared_ptr<const gdb::BreakpointActions> actions;
   std::shared_ptr<Counts> counts;
   std::shared_ptr<Catchpoint> catchpoint;  ///< the entry of a handler is watched for it; else the user's breakpoint
+  bool ours = false;                       ///< or it only lets something else be seen
   Mechanism mechanism = Mechanism::kWaiting;
   std::string why;                  ///< of kPage and kCompare: why not a debug register
   std::vector<Place> places;        ///< of kMemory, one for each page that the address means
   std::byte trap{};                 ///< of kMemory
   std::vector<LinearPiece> pieces;  ///< of a watchpoint that is mapped
+
+  bool users() const { return catchpoint == nullptr && !ours; }
 };
 
 /// The half of the address space where user mode lives.
@@ -61,10 +66,11 @@ inline bool is_user_half(std::uint64_t linear) { return (linear >> 63U) == 0; }
 inline bool is_watch(const gdb::BreakpointSpec& spec) { return spec.type >= gdb::BreakpointType::kWriteWatch; }
 inline bool watches_reads(const gdb::BreakpointSpec& spec) { return spec.type > gdb::BreakpointType::kWriteWatch; }
 
-/// The bytes of the watchpoints, remembered to see what changes.
+/// The bytes of the watchpoints, remembered to see what changes; a trap of ours that is planted among them is no
+/// change.
 class WatchedValues {
  public:
-  WatchedValues(const GuestMemory& memory, const std::vector<Breakpoint>& rows);
+  WatchedValues(const GuestMemory& memory, const PlantedBytes& planted, const std::vector<Breakpoint>& rows);
   /// The first row whose bytes are not what they were, which they are from now on; each change is told to one caller.
   std::optional<std::size_t> changed(const std::vector<Breakpoint>& rows);
   /// The same of one row.
@@ -73,6 +79,7 @@ class WatchedValues {
  private:
   std::vector<std::byte> now(const Breakpoint& row) const;
   const GuestMemory& memory_;
+  const PlantedBytes& planted_;
   std::mutex mutex_;
   std::vector<std::vector<std::byte>> values_;
 };
@@ -97,7 +104,13 @@ struct Plan {
   bool user_matters = false;  ///< with `trace`: there is something to be seen in user mode
   bool trace = false;         ///< every CPU is stepped, and nothing is planted
 
-  /// The user's breakpoint (not a watchpoint) at this linear address.
+  /// The user's breakpoints (not watchpoints) at this linear address: a `break` and an `hbreak` may share it.
+  auto all_at(std::uint64_t linear) const {
+    return rows | std::views::filter([linear](const Breakpoint& row) {
+             return !is_watch(row.spec) && row.users() && row.spec.address == linear;
+           });
+  }
+  /// The first of them.
   const Breakpoint* at(std::uint64_t linear) const;
   /// The catchpoint whose handler begins there.
   const Breakpoint* caught_at(std::uint64_t linear) const;

@@ -14,6 +14,7 @@ using Mechanism = Breakpoint::Mechanism;
 namespace {
 
 constexpr std::byte kCode{0x90};
+constexpr std::uint64_t kNowhere = 0xffffc00000000000;  // never mapped
 
 kvm::HostAbilities vtx() {
   kvm::HostAbilities host;
@@ -120,6 +121,53 @@ TEST_CASE("on a user page such a host gets an int3 and keeps a register for the 
   REQUIRE_FALSE(bench.plan->registers[3]);
 }
 
+TEST_CASE("when hbreaks hold all registers, a trap lies on the handler that user mode's int3 leads to") {
+  Bench bench(pvm());
+  bench.turn_paging_on(true);
+  constexpr std::uint64_t kHandler = 0x2345;
+  bench.state.idt = {.base = 0x6000, .limit = 0xfff};
+  bench.memory.store<std::uint64_t>(0x6000 + 3 * 16, 0x8e00'0008'0000 | kHandler);
+  for (std::uint64_t i = 0; i < 3; ++i) bench.insert(kNowhere + i, BreakpointType::kHardware);
+  bench.insert(0x1000);
+  bench.arm();
+  REQUIRE(bench.byte(kHandler) == kCode);  // a register is left for it
+  bench.breakpoints.lift();
+  bench.insert(kNowhere + 3, BreakpointType::kHardware);
+  bench.arm();
+  REQUIRE(bench.plan->user_traps);
+  REQUIRE(bench.byte(kHandler) == std::byte{0xcc});
+  REQUIRE(bench.plan->at(kHandler) == nullptr);
+  bench.breakpoints.lift();
+  REQUIRE(bench.byte(kHandler) == kCode);
+}
+
+TEST_CASE("where no register fires in user mode, an hbreak there has a trap, too; one that waits is looked after") {
+  Bench bench(pvm());
+  bench.turn_paging_on(true);
+  bench.insert(0x1000, BreakpointType::kHardware);
+  bench.arm();
+  REQUIRE(bench.plan->registers[0]->address == 0x1000);
+  REQUIRE(bench.byte(0x1000) == std::byte{0xcc});
+  REQUIRE(bench.plan->user_traps);
+  REQUIRE(std::ranges::distance(bench.plan->all_at(0x1000)) == 1);
+  bench.breakpoints.lift();
+  REQUIRE(bench.byte(0x1000) == kCode);
+  bench.breakpoints.clear();
+  bench.insert(0x7f0000001000, BreakpointType::kHardware);
+  bench.arm();
+  REQUIRE(bench.plan->registers[0]->address == 0x7f0000001000);
+  REQUIRE(bench.breakpoints.looks_again());
+  bench.breakpoints.lift();
+
+  Bench other(vtx());
+  other.turn_paging_on(true);
+  other.insert(0x1000, BreakpointType::kHardware);
+  other.insert(0x7f0000001000, BreakpointType::kHardware);
+  other.arm();
+  REQUIRE(other.byte(0x1000) == kCode);
+  REQUIRE_FALSE(other.breakpoints.looks_again());
+}
+
 TEST_CASE("what is not mapped yet takes a register first, and waits when there is none") {
   Bench bench(vtx());
   for (std::uint64_t i = 0; i < 4; ++i) bench.insert(0x1000 + i);
@@ -201,7 +249,7 @@ using Pages = std::vector<kvm::ProtectedPage>;
 
 /// Takes all debug registers, so that what follows goes to memory.
 void fill_registers(Bench& bench) {
-  for (std::uint64_t i = 0; i < Plan::kRegisters; ++i) bench.insert(0x90000 + i, BreakpointType::kHardware);
+  for (std::uint64_t i = 0; i < Plan::kRegisters; ++i) bench.insert(kNowhere + i, BreakpointType::kHardware);
 }
 
 kvm::HostAbilities protecting(kvm::HostAbilities host) {
@@ -214,10 +262,10 @@ kvm::HostAbilities protecting(kvm::HostAbilities host) {
 TEST_CASE("a fifth hbreak is refused with a sentence until one goes; so is any where registers do not fire") {
   Bench bench(vtx());
   fill_registers(bench);
-  bench.insert(0x90000, BreakpointType::kHardware);  // the same again
+  bench.insert(kNowhere, BreakpointType::kHardware);  // the same again
   const auto refused = bench.breakpoints.insert({BreakpointType::kHardware, 0x1000, 1});
   REQUIRE(refused.error().text == "the CPU has only 4 debug registers, and 4 `hbreak`s hold them: use `break`");
-  bench.breakpoints.remove({BreakpointType::kHardware, 0x90000, 1});
+  bench.breakpoints.remove({BreakpointType::kHardware, kNowhere, 1});
   bench.insert(0x1000, BreakpointType::kHardware);
   REQUIRE(bench.breakpoints.contains({BreakpointType::kHardware, 0x1000, 1}));
 

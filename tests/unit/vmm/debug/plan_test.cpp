@@ -25,7 +25,8 @@ TEST_CASE("each change of watched bytes is told once, of its row, across pieces"
   const std::vector<Breakpoint> rows{row_of(BreakpointType::kWriteWatch, 1),
                                      row_of(BreakpointType::kWriteWatch, 2, {{0x1ffe, 2}, {0x5000, 2}}),
                                      row_of(BreakpointType::kWriteWatch, 3, {{0x5001, 8}})};
-  WatchedValues values(memory, rows);
+  PlantedBytes planted(memory);
+  WatchedValues values(memory, planted, rows);
   REQUIRE_FALSE(values.changed(rows));
   memory.store<std::uint8_t>(0x5002, 1);
   REQUIRE(values.changed(rows) == 2);
@@ -37,14 +38,19 @@ TEST_CASE("each change of watched bytes is told once, of its row, across pieces"
   memory.store<std::uint8_t>(0x5001, 1);
   memory.store<std::uint8_t>(0x1ffd, 1);
   REQUIRE_FALSE(values.changed(rows));
+  planted.plant(0x5002, std::byte{0xcc});
+  REQUIRE_FALSE(values.changed(rows));
+  planted.write_under(0x5002, std::array{std::byte{2}});
+  REQUIRE(values.changed(rows) == 2);
 }
 
 TEST_CASE("a shared register is asked only for what changed, one of its own is always hit") {
   GuestMemory memory(layout::kMinRam);
+  PlantedBytes planted(memory);
   Plan plan;
   plan.rows = {row_of(BreakpointType::kHardware, 0x2000), row_of(BreakpointType::kWriteWatch, 0x2000, {{0x2000, 1}}),
                row_of(BreakpointType::kWriteWatch, 0x2001, {{0x2001, 1}})};
-  plan.values = std::make_shared<WatchedValues>(memory, plan.rows);
+  plan.values = std::make_shared<WatchedValues>(memory, planted, plan.rows);
   plan.owners = {{{0}, {1, 2}, {2}, {}}};
   plan.compared = {false, true, false, false};
   REQUIRE(plan.watch_of_register(0) == nullptr);

@@ -33,7 +33,7 @@ struct Bench {
     watching->registers.at(index) = kvm::DebugRegister{kvm::DebugRegister::Kind::kWrite, 1, 0x2000};
     watching->owners.at(index) = {0};
     watching->compared.at(index) = compared;
-    watching->values = std::make_shared<WatchedValues>(memory, watching->rows);
+    watching->values = std::make_shared<WatchedValues>(memory, planted, watching->rows);
     plan = watching;
     return watching;
   }
@@ -117,6 +117,19 @@ TEST_CASE("an access that a catchpoint's number names is caught; without that ca
   REQUIRE(row->hits == 1);
   row->number = 8;
   REQUIRE(std::holds_alternative<GoOn>(bench.interpret(access)));
+}
+
+TEST_CASE("a triple fault says whether it is caught") {
+  Bench bench;
+  REQUIRE(std::get<Crash>(bench.interpret(TripleFault{})).caught.empty());
+  auto row = std::make_shared<Catchpoint>();
+  row->number = 3;
+  row->kind = Catchpoint::Kind::kTripleFault;
+  auto plan = std::make_shared<Plan>();
+  plan->catchpoints.push_back(row);
+  bench.plan = plan;
+  REQUIRE(std::get<Crash>(bench.interpret(TripleFault{})).caught == "catchpoint 3: triple fault at 0x1000\n");
+  REQUIRE(row->hits == 1);
 }
 
 TEST_CASE("a caught exception is told at its handler, a breakpoint there goes first") {
