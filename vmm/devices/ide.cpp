@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "vmm/base/errors.hpp"
-#include "vmm/devices/ide_identify.hpp"
 
 namespace vmm {
 namespace {

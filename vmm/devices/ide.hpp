@@ -11,6 +11,7 @@
 
 #include "vmm/devices/device.hpp"
 #include "vmm/devices/disk.hpp"
+#include "vmm/devices/ide_identify.hpp"
 
 namespace vmm {
 
@@ -66,8 +67,8 @@ class Ide final : public Device {
     std::uint8_t status = 0;
     std::uint8_t error = 0;
     std::uint8_t multiple = kMostMultiple;  ///< 0: off
-    std::uint8_t heads = 16;
-    std::uint8_t track_sectors = 63;
+    std::uint8_t heads = kIdeHeads;
+    std::uint8_t track_sectors = kIdeTrackSectors;
     Transfer transfer = Transfer::kNone;
     std::uint32_t sector = 0;  ///< the first of the block in the buffer
     std::uint32_t left = 0;    ///< sectors of the command from there on

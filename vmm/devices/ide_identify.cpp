@@ -5,9 +5,6 @@
 namespace vmm {
 namespace {
 
-constexpr unsigned kDefaultHeads = 16;
-constexpr unsigned kDefaultTrackSectors = 63;
-
 struct Words {
   std::array<std::byte, 512> bytes{};
 
@@ -34,9 +31,9 @@ std::array<std::byte, 512> ide_identify(const IdeIdentity& identity) {
   const unsigned cylinders = ide_cylinders(identity.sectors, identity.heads, identity.track_sectors);
   const unsigned chs_sectors = cylinders * identity.heads * identity.track_sectors;
   words.put(0, 0x0040);  // an ATA device, not removable
-  words.put(1, ide_cylinders(identity.sectors, kDefaultHeads, kDefaultTrackSectors));
-  words.put(3, kDefaultHeads);
-  words.put(6, kDefaultTrackSectors);
+  words.put(1, ide_cylinders(identity.sectors, kIdeHeads, kIdeTrackSectors));
+  words.put(3, kIdeHeads);
+  words.put(6, kIdeTrackSectors);
   words.put_text(10, 10, identity.serial);
   words.put_text(23, 4, "1.0");
   words.put_text(27, 20, "GDBVM HARDDISK");

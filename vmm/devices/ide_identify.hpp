@@ -8,6 +8,10 @@
 
 namespace vmm {
 
+/// The geometry of every disk, until a driver sets another one.
+inline constexpr std::uint8_t kIdeHeads = 16;
+inline constexpr std::uint8_t kIdeTrackSectors = 63;
+
 struct IdeIdentity {
   std::uint64_t sectors;
   std::string_view serial;
