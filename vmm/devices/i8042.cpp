@@ -14,7 +14,6 @@ constexpr std::uint64_t kData = 0;
 constexpr std::uint64_t kStatus = 4;
 constexpr std::size_t kMaxOutput = 16;
 constexpr std::size_t kMaxKeys = 256;
-constexpr std::size_t kLongChord = 64;
 
 enum Status : std::uint8_t { kOutputFull = 1, kSystemFlag = 4, kLastWasCommand = 8, kNotLocked = 0x10 };
 enum CommandByte : std::uint8_t { kKeyboardIrq = 1, kKeyboardOff = 0x10, kAuxOff = 0x20, kTranslate = 0x40 };
@@ -182,8 +181,6 @@ I8042::Typed I8042::type(std::span<const KeyCode> chord) {
   update_irq();
   return Typed::kTaken;
 }
-
-bool I8042::takes_keys() const { return kMaxKeys - keys_.size() >= kLongChord; }
 
 /// The keyboard sends while its clock line is not held, and nothing else waits to be read.
 void I8042::offer_key() {

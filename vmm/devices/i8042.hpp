@@ -28,8 +28,6 @@ class I8042 final : public ByteDevice {
   };
   /// Keys that somebody presses and lets go: all of it will reach the guest, one byte an interrupt, or none.
   Typed type(std::span<const KeyCode> chord);
-  /// A chord of a few keys would be kTaken, or kOff.
-  bool takes_keys() const;
   void save(StateWriter& out) const override;
   void load(StateReader& in) override;
 

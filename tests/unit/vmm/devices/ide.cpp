@@ -48,7 +48,6 @@ struct Channel {
   void give(unsigned sectors, unsigned fill, unsigned width = 4) {
     for (unsigned i = 0; i < sectors * 512; i += width) ide.write(0, width, fill * 0x01010101u);
   }
-  unsigned word(unsigned index, const std::vector<std::uint16_t>& words) { return words.at(index); }
   std::vector<std::uint16_t> identify() {
     out(7, 0xec);
     std::vector<std::uint16_t> words;
