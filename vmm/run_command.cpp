@@ -18,10 +18,12 @@
 #include "vmm/commands.hpp"
 #include "vmm/console.hpp"
 #include "vmm/debug/debugger.hpp"
+#include "vmm/devices/disk_file.hpp"
 #include "vmm/gdb_process.hpp"
 #include "vmm/kvm/probes.hpp"
 #include "vmm/loader/image_file.hpp"
 #include "vmm/machine/machine.hpp"
+#include "vmm/text_display.hpp"
 
 namespace vmm {
 
@@ -37,6 +39,9 @@ class Files {
     config_.boot.command_line = options.append;
     config_.boot.image_name = options.image;
     if (!options.initrd.empty()) add_module(options.initrd, options.initrd);
+    for (const DriveSpec& drive : options.drives) {
+      config_.drives.push_back({.interface = drive.interface, .disk = &disks_.emplace_back(drive)});
+    }
     for (const std::string& module : options.modules) add_module(module.substr(0, module.find(' ')), module);
   }
   const MachineConfig& config() const { return config_; }
@@ -48,6 +53,7 @@ class Files {
   }
   ImageFile image_;
   std::list<ImageFile> modules_;
+  std::list<DiskFile> disks_;
   MachineConfig config_;
 };
 
@@ -124,12 +130,16 @@ class Run {
                     .on_ready = [this] { debugger_.machine().serial_host_ready(); },
                     .on_quit = [this] { end(0); }});
     announce();
+    if (options_.text_display) {
+      display_.emplace(io_, [this]() -> Machine& { return debugger_.machine(); }, [this] { end(0); });
+    }
     tick();
     if (with_gdb) start_gdb_here();
   }
 
   int run() {
     io_.run();
+    display_.reset();
     console_.drain();
     return exit_code_.value_or(0);
   }
@@ -243,6 +253,7 @@ class Run {
   boost::asio::signal_set signals_;
   std::optional<PrivateFolder> folder_;
   std::optional<gdb::Server> server_;
+  std::optional<TextDisplay> display_;
   pid_t gdb_ = 0;
   std::optional<int> exit_code_;
 };
