@@ -7,7 +7,7 @@ exit status: 0 passed, 1 failed, 77 skipped (the reason is printed)
 
 A test is Python that runs inside gdb (see gdbtest.py; or, with `mi`, outside), with a header of `# gdbvm: KEY VALUE` lines:
   image NAME           of the guests folder (required); several rows: a VM for each, one after the other
-  args WORDS           more arguments of `gdbvm run`
+  args WORDS           more arguments of `gdbvm run`; {guests} in them is the guests folder
   append TEXT          kernel command line; several rows: a VM for each
   mi                   the test runs outside gdb and drives it by its machine interface (see mi.py)
   running              the guest runs before gdb comes (otherwise: --wait)
@@ -178,7 +178,7 @@ def main():
 def arguments(options, rows, image, append):
     """What follows `gdbvm run` beside where gdb and the console are."""
     words = [] if "running" in rows else ["--wait"]
-    words += shlex.split(rows.get("args", [""])[-1])
+    words += shlex.split(rows.get("args", [""])[-1].replace("{guests}", options.guests))
     words += [] if append is None else ["--append", append]
     return words + [os.path.join(options.guests, image)]
 

@@ -13,6 +13,8 @@ namespace {
 constexpr std::uint64_t kData = 0;
 constexpr std::uint64_t kStatus = 4;
 constexpr std::size_t kMaxOutput = 16;
+constexpr std::size_t kMaxKeys = 256;
+constexpr std::size_t kLongChord = 64;
 
 enum Status : std::uint8_t { kOutputFull = 1, kSystemFlag = 4, kLastWasCommand = 8, kNotLocked = 0x10 };
 enum CommandByte : std::uint8_t { kKeyboardIrq = 1, kKeyboardOff = 0x10, kAuxOff = 0x20, kTranslate = 0x40 };
@@ -41,6 +43,8 @@ enum Command : std::uint8_t {
 constexpr std::uint8_t kAck = 0xfa;
 constexpr std::uint8_t kResend = 0xfe;
 constexpr std::uint8_t kScanCodeSet = 0xf0;
+constexpr std::uint8_t kEnable = 0xf4;
+constexpr std::uint8_t kDisable = 0xf5;
 constexpr std::uint8_t kDefaults = 0xf6;
 constexpr std::uint8_t kKeyboardReset = 0xff;
 
@@ -57,8 +61,8 @@ constexpr std::array kKeyboardCommands = {
     KeyboardCommand{kScanCodeSet, true, 1, {kAck}},           //
     KeyboardCommand{0xf2, false, 3, {kAck, 0xab, 0x83}},      // identify: an MF2 keyboard
     KeyboardCommand{0xf3, true, 1, {kAck}},                   // repeat rate
-    KeyboardCommand{0xf4, false, 1, {kAck}},                  // enable
-    KeyboardCommand{0xf5, false, 1, {kAck}},                  // disable
+    KeyboardCommand{kEnable, false, 1, {kAck}},               // enable
+    KeyboardCommand{kDisable, false, 1, {kAck}},              // disable
     KeyboardCommand{kDefaults, false, 1, {kAck}},             // defaults
     KeyboardCommand{kKeyboardReset, false, 2, {kAck, 0xaa}},  // reset, self test passed
 };
@@ -83,6 +87,7 @@ void I8042::write_byte(std::uint64_t offset, std::uint8_t value) {
     regs_.last_was_command = 0;
     regs_.controller_wants ? controller_data(value) : keyboard_data(value);
   }
+  offer_key();
   update_irq();
 }
 
@@ -135,15 +140,19 @@ void I8042::set_output_port(std::uint8_t value) {
 void I8042::keyboard_data(std::uint8_t value) {
   regs_.command_byte &= static_cast<std::uint8_t>(~kKeyboardOff);  // sending to it releases its clock line
   if (const auto wants = std::exchange(regs_.keyboard_wants, std::uint8_t{0}); wants && value < 0xed) {
+    if (wants == kScanCodeSet && value > 2) return reply(kResend);
     reply(kAck);
     if (wants != kScanCodeSet) return;
-    if (value == 0) reply(translated(regs_.scan_code_set));
-    if (value >= 1 && value <= 3) regs_.scan_code_set = value;
+    value == 0 ? reply(translated(regs_.scan_code_set)) : void(regs_.scan_code_set = value);
     return;
   }
   const auto row = std::ranges::find(kKeyboardCommands, value, &KeyboardCommand::command);
   if (row == kKeyboardCommands.end()) return reply(kResend);
   if (row->wants_data) regs_.keyboard_wants = value;
+  if (value >= kEnable) {
+    keys_.clear();
+    regs_.scanning = value != kDisable;
+  }
   if (value == kDefaults || value == kKeyboardReset) regs_.scan_code_set = 2;
   for (unsigned i = 0; i < row->count; ++i) reply(i == 0 ? row->replies[i] : translated(row->replies[i]));
 }
@@ -162,11 +171,33 @@ void I8042::reply(std::uint8_t value) {
   if (output_.size() < kMaxOutput) output_.push_back(value);
 }
 
+I8042::Typed I8042::type(std::span<const KeyCode> chord) {
+  if (!regs_.scanning) return Typed::kOff;
+  // A keyboard set to 1 behind a translating controller, which no driver wants, is not modelled: it sends set 1.
+  const bool plain_set2 = regs_.scan_code_set == 2 && !(regs_.command_byte & kTranslate);
+  const auto bytes = scan_codes(chord, plain_set2 ? 2 : 1);
+  if (bytes.size() > kMaxKeys - keys_.size()) return Typed::kFull;
+  keys_.insert(keys_.end(), bytes.begin(), bytes.end());
+  offer_key();
+  update_irq();
+  return Typed::kTaken;
+}
+
+bool I8042::takes_keys() const { return kMaxKeys - keys_.size() >= kLongChord; }
+
+/// The keyboard sends while its clock line is not held, and nothing else waits to be read.
+void I8042::offer_key() {
+  if (!output_.empty() || keys_.empty() || regs_.command_byte & kKeyboardOff) return;
+  output_.push_back(keys_.front());
+  keys_.pop_front();
+}
+
 std::uint8_t I8042::take_output() {
   if (output_.empty()) return regs_.last_read;
   regs_.last_read = output_.front();
   output_.pop_front();
   irq_.set(false);  // the next byte is a new interrupt: the PIC's input is edge triggered
+  offer_key();
   update_irq();
   return regs_.last_read;
 }
@@ -176,17 +207,23 @@ void I8042::update_irq() { irq_.set(!output_.empty() && (regs_.command_byte & kK
 void I8042::save(StateWriter& out) const {
   out.tag("i8042");
   out.put(regs_);
-  const std::vector<std::uint8_t> output(output_.begin(), output_.end());
-  out.put_bytes(std::as_bytes(std::span(output)));
+  for (const auto* queue : {&output_, &keys_}) {
+    const std::vector<std::uint8_t> bytes(queue->begin(), queue->end());
+    out.put_bytes(std::as_bytes(std::span(bytes)));
+  }
 }
 
 void I8042::load(StateReader& in) {
   in.tag("i8042");
   regs_ = in.get<Registers>();
-  const auto output = in.get_bytes();
-  if (output.size() > kMaxOutput) throw HostError("the snapshot is damaged: the keyboard controller's buffer");
-  output_.clear();
-  for (const auto byte : output) output_.push_back(std::to_integer<std::uint8_t>(byte));
+  for (auto* queue : {&output_, &keys_}) {
+    const auto bytes = in.get_bytes();
+    if (bytes.size() > (queue == &output_ ? kMaxOutput : kMaxKeys)) {
+      throw HostError("the snapshot is damaged: the keyboard's buffers");
+    }
+    queue->clear();
+    for (const auto byte : bytes) queue->push_back(std::to_integer<std::uint8_t>(byte));
+  }
   update_irq();
 }
 

@@ -1,12 +1,14 @@
-/// The keyboard controller with one keyboard on which nobody types: enough for every probe and set-up sequence, and for
-/// the reset that most x86 kernels use. One port only, no mouse; A20 is never masked, its bit just reads back.
+/// The keyboard controller with one keyboard, in scan code sets 1 and 2, and the reset that most x86 kernels use. One
+/// port only, no mouse; A20 is never masked, its bit just reads back.
 /// Source: IBM PS/2 Hardware Interface Technical Reference, "Keyboard/Auxiliary Device Controller"; Linux's
 /// drivers/input/serio/i8042.c for what is asked of it.
 #pragma once
 
 #include <deque>
+#include <span>
 
 #include "vmm/devices/byte_device.hpp"
+#include "vmm/devices/keys.hpp"
 
 namespace vmm {
 
@@ -19,6 +21,15 @@ class I8042 final : public ByteDevice {
 
   I8042(IrqLine irq, RequestSink request) : irq_(std::move(irq)), request_(std::move(request)) {}
   std::string_view name() const override { return "keyboard controller"; }
+  enum class Typed : std::uint8_t {
+    kTaken,
+    kFull,  ///< the guest does not read its keyboard: what was typed before still waits
+    kOff,   ///< the guest has told the keyboard to be silent
+  };
+  /// Keys that somebody presses and lets go: all of it will reach the guest, one byte an interrupt, or none.
+  Typed type(std::span<const KeyCode> chord);
+  /// A chord of a few keys would be kTaken, or kOff.
+  bool takes_keys() const;
   void save(StateWriter& out) const override;
   void load(StateReader& in) override;
 
@@ -36,6 +47,7 @@ class I8042 final : public ByteDevice {
     std::uint8_t last_read = 0;         ///< what port 0x60 gives when there is nothing new
     std::uint8_t last_was_command = 0;  ///< status bit 3
     std::uint8_t scan_code_set = 2;
+    std::uint8_t scanning = 1;  ///< the keyboard has not been told to be silent
   };
 
   void command(std::uint8_t value);
@@ -45,12 +57,14 @@ class I8042 final : public ByteDevice {
   void reply(std::uint8_t value);
   std::uint8_t translated(std::uint8_t scan_code) const;
   std::uint8_t take_output();
+  void offer_key();
   void update_irq();
 
   IrqLine irq_;
   RequestSink request_;
   Registers regs_;
-  std::deque<std::uint8_t> output_;
+  std::deque<std::uint8_t> output_;  // replies, or one byte of keys_
+  std::deque<std::uint8_t> keys_;    // in the keyboard
 };
 
 }  // namespace vmm

@@ -118,3 +118,91 @@ TEST_CASE("i8042: the output buffer is bounded and its state moves", "[i8042]") 
   CHECK(other.irq.level);
   CHECK(other.replies().size() == 16);
 }
+
+namespace {
+
+Bytes codes(std::string_view chord, unsigned set) {
+  const auto bytes = scan_codes(chord_named(chord), set);
+  return {bytes.begin(), bytes.end()};
+}
+
+std::vector<Chord> chords(std::initializer_list<std::string_view> names) {
+  std::vector<Chord> all;
+  for (const auto name : names) all.push_back(chord_named(name));
+  return all;
+}
+
+std::vector<Chord> typing(std::string_view text) { return chords_typing(std::as_bytes(std::span(text))); }
+
+}  // namespace
+
+TEST_CASE("keys: QEMU's names, in both sets", "[keys]") {
+  CHECK(codes("a", 1) == Bytes{0x1e, 0x9e});
+  CHECK(codes("a", 2) == Bytes{0x1c, 0xf0, 0x1c});
+  CHECK(codes("shift-a", 1) == Bytes{0x2a, 0x1e, 0x9e, 0xaa});
+  CHECK(codes("ctrl-alt-delete", 1) == Bytes{0x1d, 0x38, 0xe0, 0x53, 0xe0, 0xd3, 0xb8, 0x9d});
+  CHECK(codes("up", 2) == Bytes{0xe0, 0x75, 0xe0, 0xf0, 0x75});
+  CHECK(codes("f7", 2) == Bytes{0x83, 0xf0, 0x83});
+  CHECK(codes("pause", 1) == Bytes{0xe1, 0x1d, 0x45, 0xe1, 0x9d, 0xc5});
+  CHECK(codes("pause", 2) == Bytes{0xe1, 0x14, 0x77, 0xe1, 0xf0, 0x14, 0xf0, 0x77});
+  CHECK(codes("0x1c", 1) == codes("ret", 1));
+  for (const auto* wrong : {"", "shift-", "-", "xyzzy", "0x7f", "0xe0ff", "A"}) CHECK_THROWS(chord_named(wrong));
+}
+
+TEST_CASE("keys: what a terminal sends is typed", "[keys]") {
+  CHECK(typing("aA\r") == chords({"a", "shift-a", "ret"}));
+  CHECK(typing("\n\t \x7f") == chords({"ret", "tab", "spc", "backspace"}));
+  CHECK(typing("\x03\x1b[A\x1bOP\x1b[24~") == chords({"ctrl-c", "up", "f1", "f12"}));
+  CHECK(typing("\x1b") == chords({"esc"}));
+  CHECK(typing("\x1bx") == chords({"alt-x"}));
+  CHECK(typing("\x1b\x1b[B") == chords({"esc", "down"}));
+  CHECK(typing("\xc3\xa4~") == chords({"shift-grave_accent"}));
+}
+
+TEST_CASE("i8042: typed keys come one byte an interrupt, as the command byte says", "[i8042]") {
+  Controller pc;
+  CHECK(pc.device.type(chord_named("shift-a")) == I8042::Typed::kTaken);
+  CHECK(pc.irq.count == 1);
+  CHECK((pc.status() & 3) == 1);
+  CHECK(pc.replies() == Bytes{0x2a, 0x1e, 0x9e, 0xaa});
+  CHECK(pc.irq.count == 4);
+  pc.command(0x60);
+  pc.data(0x05);  // no translation
+  pc.device.type(chord_named("a"));
+  CHECK(pc.replies() == Bytes{0x1c, 0xf0, 0x1c});
+}
+
+TEST_CASE("i8042: keys wait while the keyboard is held, and replies come first", "[i8042]") {
+  Controller pc;
+  pc.command(0xad);
+  pc.device.type(chord_named("b"));
+  CHECK(pc.status() == (0x10 | 0x08 | 0x04));
+  pc.command(0x20);
+  CHECK(pc.replies() == Bytes{0x55});
+  pc.command(0xae);
+  CHECK(pc.replies() == Bytes{0x30, 0xb0});
+}
+
+TEST_CASE("i8042: no break code is lost: a chord is taken whole or refused", "[i8042]") {
+  Controller pc;
+  int taken = 0;
+  while (pc.device.takes_keys()) {
+    CHECK(pc.device.type(chord_named("a")) == I8042::Typed::kTaken);
+    ++taken;
+  }
+  while (pc.device.type(chord_named("a")) == I8042::Typed::kTaken) ++taken;
+  CHECK(pc.device.type(chord_named("a")) == I8042::Typed::kFull);
+  Controller other;
+  check_state_moves(pc.device, other.device);
+  const auto all = other.replies();
+  CHECK(all.size() == 2u * static_cast<unsigned>(taken));
+  CHECK(all.back() == 0x9e);
+
+  pc.data(0xf5);  // silent
+  CHECK(pc.device.type(chord_named("a")) == I8042::Typed::kOff);
+  pc.data(0xf4);
+  pc.replies();
+  pc.data(0xf0);
+  pc.data(0x03);  // a set that is not there
+  CHECK(pc.replies() == Bytes{0xfa, 0xfe});
+}
