@@ -88,7 +88,8 @@ static void run(struct cpu* cpu, struct process* process) {
   process->state = RUNNING;
   if (process->directory != NULL) use_space(process->directory);
   switch_context(&cpu->scheduler, process->context);
-  use_kernel_space(); /* the process may go on and end on another CPU, and its directory with it */
+  cpu->interrupts_were_on = true; /* for the scheduler; the process may have come here from an interrupt */
+  use_kernel_space();             /* the process may go on and end on another CPU, and its directory with it */
   cpu->current = NULL;
   if (process->state == ENDED && process->parent == NULL) free_process(process);
 }

@@ -29,13 +29,18 @@ stack_changes:
   .cfi_endproc
   .size switch_context, . - switch_context
 
-  /* A new process's first return address: start_process, of which no caller is to be found. */
-  .globl first_return
-  .type first_return, @function
-first_return:
+  /*
+   * A new process's first return address is behind the nop, as return addresses are behind calls: gdb tells by what is before
+   * one to which function it belongs. Nobody called: a back trace ends here.
+   */
+  .type first_steps, @function
+first_steps:
   .cfi_startproc
   .cfi_undefined eip
+  nop
+  .globl first_return
+first_return:
   call start_process
   ud2
   .cfi_endproc
-  .size first_return, . - first_return
+  .size first_steps, . - first_steps
