@@ -118,8 +118,13 @@ void add_run_options(CLI::App& command, Options& options) {
                     run.serial = text;
                   }),
                   "the guest's serial line and debug console: stdio, none, file:PATH, unix:PATH, pty [stdio; none with "
-                  "--gdb stdio]")
+                  "--gdb stdio or --display text]")
       ->type_name("WHERE");
+  command
+      .add_option("--display", by([&](const std::string& text) { run.text_display = text == "text"; }),
+                  "text: the guest's screen and keyboard are this terminal; none [none]")
+      ->type_name("WHAT")
+      ->check(CLI::IsMember({"text", "none"}).description(""));
   command.add_option("--symbols", run.symbols, "the file gdb takes symbols from [IMAGE, when it has them]")
       ->type_name("FILE");
   command
@@ -171,6 +176,22 @@ std::vector<std::string> with_option_files(const std::vector<std::string>& argum
   return all;
 }
 
+/// Standard input and output belong to one of gdb, the serial line and the display.
+void give_out_terminal(Options& options) {
+  RunOptions& run = options.run;
+  const bool gdb_has_it = run.gdb.kind == gdb::Endpoint::Kind::kStdio || options.command == Options::Command::kDebug;
+  if (run.text_display && gdb_has_it) {
+    throw EarlyExit{2,
+                    "gdbvm: --display text needs this terminal, which gdb has: use `gdbvm run` with another --gdb\n"};
+  }
+  const bool taken = run.gdb.kind == gdb::Endpoint::Kind::kStdio || run.text_display;
+  if (run.serial.empty()) run.serial = taken ? "none" : "stdio";
+  if (!taken || run.serial != "stdio") return;
+  throw EarlyExit{2, fmt::format("gdbvm: {} and --serial cannot both have standard input and output: give one another "
+                                 "place\n",
+                                 run.text_display ? "--display" : "--gdb")};
+}
+
 }  // namespace
 
 Options parse_options(std::vector<std::string> arguments) {
@@ -216,12 +237,7 @@ Options parse_options(std::vector<std::string> arguments) {
   if (*debug) options.command = Options::Command::kDebug;
   if (*host) options.command = Options::Command::kHost;
   if (*image) options.command = Options::Command::kImage;
-  const bool gdb_has_stdio = options.run.gdb.kind == gdb::Endpoint::Kind::kStdio;
-  if (options.run.serial.empty()) options.run.serial = gdb_has_stdio ? "none" : "stdio";
-  if (gdb_has_stdio && options.run.serial == "stdio") {
-    throw EarlyExit{2,
-                    "gdbvm: --gdb and --serial cannot both have standard input and output: give one another place\n"};
-  }
+  give_out_terminal(options);
   if (separated && options.command != Options::Command::kDebug) {
     throw EarlyExit{2, "gdbvm: arguments behind `--` are for gdb, which only `gdbvm debug` starts\n"};
   }

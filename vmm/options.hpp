@@ -24,6 +24,7 @@ struct RunOptions {
   std::string initrd;                ///< a path; empty: none
   std::vector<std::string> modules;  ///< "FILE[ ARGS]" each
   std::string serial;
+  bool text_display = false;
   std::vector<DriveSpec> drives;
   std::optional<FormatRequest> format;
   std::string symbols;

@@ -23,6 +23,7 @@
 #include "vmm/kvm/probes.hpp"
 #include "vmm/loader/image_file.hpp"
 #include "vmm/machine/machine.hpp"
+#include "vmm/text_display.hpp"
 
 namespace vmm {
 
@@ -129,12 +130,16 @@ class Run {
                     .on_ready = [this] { debugger_.machine().serial_host_ready(); },
                     .on_quit = [this] { end(0); }});
     announce();
+    if (options_.text_display) {
+      display_.emplace(io_, [this]() -> Machine& { return debugger_.machine(); }, [this] { end(0); });
+    }
     tick();
     if (with_gdb) start_gdb_here();
   }
 
   int run() {
     io_.run();
+    display_.reset();
     console_.drain();
     return exit_code_.value_or(0);
   }
@@ -247,6 +252,7 @@ class Run {
   boost::asio::signal_set signals_;
   std::optional<PrivateFolder> folder_;
   std::optional<gdb::Server> server_;
+  std::optional<TextDisplay> display_;
   pid_t gdb_ = 0;
   std::optional<int> exit_code_;
 };

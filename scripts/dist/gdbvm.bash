@@ -2,7 +2,7 @@
 _gdbvm() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
   COMPREPLY=()
-  local run='--help --format --memory --cpus --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --symbols
+  local run='--help --format --memory --cpus --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --display --symbols
     --registers --on-triple-fault --on-disconnect --log-level --log-file -h -m -c -S'
   if [ "$COMP_CWORD" -eq 1 ]; then
     mapfile -t COMPREPLY < <(compgen -W 'run debug host image --help --version' -- "$current")
@@ -12,6 +12,7 @@ _gdbvm() {
     --format) words='flat@ boot-sector multiboot pvh elf' ;;
     --gdb) words='tcp unix stdio pty tty none' ;;
     --serial) words='stdio none file unix pty' ;;
+    --display) words='text none' ;;
     --registers) words='auto x86-64 any' ;;
     --on-triple-fault) words='auto stop exit' ;;
     --on-disconnect) words='continue stop exit' ;;

@@ -1,4 +1,4 @@
-// A hostile guest and a busy host: any access to any port, input, a host that falls behind, snapshots in between.
+// A hostile guest and a busy host: any access to any port, input, keys, a host that falls behind, snapshots in between.
 // Nothing crashes, and a machine that loads the state of another saves the same bytes.
 #include <cstdlib>
 #include <memory>
@@ -15,6 +15,7 @@
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/devices/serial.hpp"
+#include "vmm/devices/vga_text.hpp"
 
 namespace {
 
@@ -31,11 +32,14 @@ struct Machine {
     own<DebugConsole>(DebugConsole::kPort, DebugConsole::kPorts, host);
     own<DebugExit>(DebugExit::kPort, DebugExit::kPorts, sink);
     for (const auto& place : Power::kPlaces) own<Power>(place.port, Power::kPorts, place, sink);
-    own<I8042>(I8042::kPort, I8042::kPorts, IrqLine{}, sink);
+    bus.add(I8042::kPort, I8042::kPorts, keyboard);
+    bus.add(VgaText::kPort, VgaText::kPorts, vga);
     own<ResetControl>(ResetControl::kPort, ResetControl::kPorts, sink);
     own<FastA20>(FastA20::kPort, FastA20::kPorts, sink);
     own<Cmos>(Cmos::kPort, Cmos::kPorts, [] { return std::int64_t{0}; }, Cmos::MemorySize{1 << 30, 0});
-    for (const auto& row : absent_ports()) own<Absent>(row.port, 1u, row);
+    for (const auto& row : absent_ports()) {
+      if (!bus.has(row.port)) own<Absent>(row.port, 1u, row);
+    }
     bus.add(Serial::kCom1Port, Serial::kPorts, serial);
   }
   template <typename T, typename... Args>
@@ -47,12 +51,16 @@ struct Machine {
     StateWriter out;
     for (const auto& device : devices) device->save(out);
     serial.save(out);
+    keyboard.save(out);
+    vga.save(out);
     return out.bytes();
   }
   void load(std::span<const std::byte> bytes) {
     StateReader in(bytes);
     for (const auto& device : devices) device->load(in);
     serial.load(in);
+    keyboard.load(in);
+    vga.load(in);
   }
 
   std::mutex lock;
@@ -60,11 +68,17 @@ struct Machine {
   Host host;
   RequestSink sink = [](MachineRequest) {};
   Serial serial{"COM1", host, IrqLine{}};
+  I8042 keyboard{IrqLine{}, sink};
+  VgaText vga;
   std::vector<std::unique_ptr<Device>> devices;
 };
 
 void check(bool condition) {
   if (!condition) std::abort();
+}
+
+void type(I8042& keyboard, std::uint8_t byte) {
+  for (const Chord& chord : chords_typing(std::as_bytes(std::span(&byte, 1)))) keyboard.type(chord);
 }
 
 void check_state(const Machine& machine) {
@@ -101,6 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case 6:
         machine.host.is_ready = what & 8;
         if (machine.host.is_ready) machine.serial.host_ready();
+        type(machine.keyboard, next());
         break;
       default: check_state(machine); break;
     }

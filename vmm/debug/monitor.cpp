@@ -32,6 +32,10 @@ const std::vector<Monitor::Row>& Monitor::table() {
        &Monitor::break_filter},
       {"interrupts-while-stepping", "on|off", "whether a step may be interrupted (off at start)",
        &Monitor::interrupts_while_stepping},
+      {"screen", "", "the text that the guest's screen shows", &Monitor::screen, false},
+      {"screendump", "FILE.png", "a picture of it", &Monitor::screendump, false},
+      {"sendkey", "KEY[-KEY…]", "press keys of the guest's keyboard and let them go: a, ctrl-alt-delete, ret, f1",
+       &Monitor::sendkey, false},
       {"reset", "", "back to the first instruction, held there; breakpoints stay", &Monitor::reset},
       {"quit", "", "end the VM", &Monitor::quit, false},
   };

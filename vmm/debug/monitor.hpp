@@ -38,6 +38,9 @@ class Monitor final : public gdb::Monitor {
   gdb::Result<std::string> uncatch(const Words& words);
   gdb::Result<std::string> break_filter(const Words& words);
   gdb::Result<std::string> interrupts_while_stepping(const Words& words);
+  gdb::Result<std::string> screen(const Words& words);
+  gdb::Result<std::string> screendump(const Words& words);
+  gdb::Result<std::string> sendkey(const Words& words);
   gdb::Result<std::string> reset(const Words& words);
   gdb::Result<std::string> quit(const Words& words);
 

@@ -18,8 +18,12 @@ enum Register : std::uint8_t {
   kStatusB = 0x0b,
   kStatusC = 0x0c,
   kStatusD = 0x0d,
+  kDiskTypes = 0x12,  // two nibbles
+  kEquipment = 0x14,
   kBaseMemory = 0x15,      // 2 bytes, KiB
   kExtendedMemory = 0x17,  // 2 bytes, KiB from 1 MiB on; again at 0x30
+  kMoreDiskTypes = 0x19,   // two bytes
+  kGeometry = 0x1b,        // 9 bytes for each of two disks
   kExtendedMemory2 = 0x30,
   kCentury = 0x32,
   kMemoryFrom16M = 0x34,  // 2 bytes, in 64 KiB
@@ -47,12 +51,27 @@ std::uint64_t beyond(std::uint64_t end, std::uint64_t start) { return end > star
 Cmos::Cmos(WallClock clock, MemorySize memory) : clock_(std::move(clock)) {
   bytes_[kStatusA] = 0x26;
   bytes_[kStatusB] = k24Hours;
-  bytes_[kStatusD] = 0x80;  // the battery is good
+  bytes_[kStatusD] = 0x80;    // the battery is good
+  bytes_[kEquipment] = 0x02;  // a floating-point unit, a VGA, no floppy drive
   put_size(bytes_, kBaseMemory, 2, 640);
   put_size(bytes_, kExtendedMemory, 2, beyond(memory.below_4g, kMiB) / kKiB);
   put_size(bytes_, kExtendedMemory2, 2, beyond(memory.below_4g, kMiB) / kKiB);
   put_size(bytes_, kMemoryFrom16M, 2, beyond(memory.below_4g, 16 * kMiB) / (64 * kKiB));
   put_size(bytes_, kMemoryFrom4G, 3, memory.above_4g / (64 * kKiB));
+}
+
+void Cmos::describe_disk(unsigned drive, std::uint16_t cylinders, std::uint8_t heads, std::uint8_t track_sectors) {
+  constexpr std::uint8_t kUserDefined = 47;
+  constexpr std::uint8_t kManyHeads = 0x08;
+  const std::size_t geometry = kGeometry + std::size_t{9} * drive;
+  bytes_[kDiskTypes] |= drive == 0 ? 0xf0 : 0x0f;
+  bytes_[kMoreDiskTypes + drive] = kUserDefined;
+  put_size(bytes_, geometry, 2, cylinders);
+  bytes_[geometry + 2] = heads;
+  put_size(bytes_, geometry + 3, 2, 0xffff);  // no write precompensation
+  bytes_[geometry + 5] = heads > 8 ? kManyHeads : 0;
+  put_size(bytes_, geometry + 6, 2, cylinders);  // where the heads land
+  bytes_[geometry + 8] = track_sectors;
 }
 
 std::uint8_t Cmos::read_byte(std::uint64_t offset) {

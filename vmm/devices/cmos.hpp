@@ -1,5 +1,6 @@
-/// The CMOS RAM and its real-time clock (MC146818): the host's time in UTC, the memory sizes a BIOS would have left,
-/// plain storage else. The clock can't be set and raises no interrupt; its "update in progress" bit never shows.
+/// The CMOS RAM and its real-time clock (MC146818): the host's time in UTC, what a BIOS would have left of
+/// memory sizes and disks, plain storage else. The clock can't be set and raises no interrupt; its "update in progress"
+/// bit never shows.
 #pragma once
 
 #include <array>
@@ -22,6 +23,8 @@ class Cmos final : public ByteDevice {
   };
 
   Cmos(WallClock clock, MemorySize memory);
+  /// What a BIOS leaves of IDE drive 0 or 1: the user-defined type, with this geometry. Build time only.
+  void describe_disk(unsigned drive, std::uint16_t cylinders, std::uint8_t heads, std::uint8_t track_sectors);
   std::string_view name() const override { return "CMOS and clock"; }
   void save(StateWriter& out) const override;
   void load(StateReader& in) override;

@@ -12,6 +12,7 @@
 #include "vmm/devices/debug_exit.hpp"
 #include "vmm/devices/i8042.hpp"
 #include "vmm/devices/ide.hpp"
+#include "vmm/devices/ide_identify.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/loader/cpu_tables.hpp"
@@ -80,18 +81,19 @@ void Machine::add_devices(const MachineConfig& config, HostPort& console, std::f
                                      irq_line(Serial::kCom1Irq), std::move(console_room));
   add_port_device<DebugConsole>(DebugConsole::kPort, DebugConsole::kPorts, console);
   add_port_device<DebugExit>(DebugExit::kPort, DebugExit::kPorts, request);
-  add_port_device<I8042>(I8042::kPort, I8042::kPorts, irq_line(I8042::kIrq), request);
-  add_port_device<Cmos>(Cmos::kPort, Cmos::kPorts, seconds_since_epoch, memory_size_of(memory_));
+  keyboard_ = &add_port_device<I8042>(I8042::kPort, I8042::kPorts, irq_line(I8042::kIrq), request);
+  auto& cmos = add_port_device<Cmos>(Cmos::kPort, Cmos::kPorts, seconds_since_epoch, memory_size_of(memory_));
   add_port_device<FastA20>(FastA20::kPort, FastA20::kPorts, request);
   add_port_device<ResetControl>(ResetControl::kPort, ResetControl::kPorts, request);
   for (const Power::Place& place : Power::kPlaces) add_port_device<Power>(place.port, Power::kPorts, place, request);
-  add_ide(config);
+  vga_ = &add_port_device<VgaText>(VgaText::kPort, VgaText::kPorts);
+  add_ide(config, cmos);
   for (const AbsentRow& row : absent_ports()) {
     if (!ports_.has(row.port)) add_port_device<Absent>(row.port, 1, row);
   }
 }
 
-void Machine::add_ide(const MachineConfig& config) {
+void Machine::add_ide(const MachineConfig& config, Cmos& cmos) {
   std::vector<Disk*> disks;
   for (const DriveConfig& drive : config.drives) {
     if (drive.interface == DriveSpec::Interface::kIde) disks.push_back(drive.disk);
@@ -107,6 +109,9 @@ void Machine::add_ide(const MachineConfig& config) {
   Disk* second = disks.size() > 1 ? disks[1] : nullptr;
   auto& ide = add_port_device<Ide>(Ide::kPort, Ide::kPorts, irq_line(Ide::kIrq), *disks[0], second);
   ports_.add(Ide::kControlPort, 1, ide.control_block());
+  for (unsigned i = 0; i < disks.size(); ++i) {
+    cmos.describe_disk(i, ide_cylinders(disks[i]->sectors(), kIdeHeads, kIdeTrackSectors), kIdeHeads, kIdeTrackSectors);
+  }
 }
 
 void Machine::serial_input(std::span<const std::byte> bytes) {
@@ -117,6 +122,19 @@ void Machine::serial_input(std::span<const std::byte> bytes) {
 bool Machine::serial_accepting() {
   const std::lock_guard lock(bus_lock_);
   return serial_->accepting();
+}
+
+Screen Machine::screen() {
+  const auto view = [this] {
+    const std::lock_guard lock(bus_lock_);
+    return vga_->view();
+  }();
+  return read_screen(memory_, view);
+}
+
+I8042::Typed Machine::type(std::span<const KeyCode> chord) {
+  const std::lock_guard lock(bus_lock_);
+  return keyboard_->type(chord);
 }
 
 void Machine::serial_host_ready() {

@@ -12,14 +12,18 @@
 #include <vector>
 
 #include "vmm/devices/bus.hpp"
+#include "vmm/devices/cmos.hpp"
 #include "vmm/devices/device.hpp"
 #include "vmm/devices/disk.hpp"
 #include "vmm/devices/drive_spec.hpp"
+#include "vmm/devices/i8042.hpp"
 #include "vmm/devices/serial.hpp"
+#include "vmm/devices/vga_text.hpp"
 #include "vmm/kvm/system.hpp"
 #include "vmm/kvm/vm.hpp"
 #include "vmm/loader/boot_image.hpp"
 #include "vmm/machine/access_watch.hpp"
+#include "vmm/machine/screen.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
 #include "vmm/memory/guest_memory.hpp"
 #include "vmm/memory/planted_bytes.hpp"
@@ -62,12 +66,17 @@ class Machine {
   /// HostPort::ready() has become true again. Thread: any.
   void serial_host_ready();
 
+  /// What the guest's text screen shows. Thread: any.
+  Screen screen();
+  /// Keys of the guest's keyboard, pressed and let go. Thread: any.
+  I8042::Typed type(std::span<const KeyCode> chord);
+
   const Bus& ports() const { return ports_; }
   const Bus& mmio() const { return mmio_; }
 
  private:
   void add_devices(const MachineConfig& config, HostPort& console, std::function<void()> console_room);
-  void add_ide(const MachineConfig& config);
+  void add_ide(const MachineConfig& config, Cmos& cmos);
   template <typename T, typename... Args>
   T& add_port_device(std::uint64_t base, std::uint64_t size, Args&&... args);
   IrqLine irq_line(std::uint32_t gsi);
@@ -81,6 +90,8 @@ class Machine {
   Bus mmio_;
   std::vector<std::unique_ptr<Device>> devices_;
   Serial* serial_ = nullptr;
+  I8042* keyboard_ = nullptr;
+  VgaText* vga_ = nullptr;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   std::vector<CpuState> initial_;
 };

@@ -199,3 +199,21 @@ TEST_CASE("absent: the usual waits at every status port end", "[absent]") {
   }
   FAIL("no row for port " << wait.port);
 }
+
+TEST_CASE("cmos: what a BIOS leaves of the disks, and bytes that a kernel stores", "[cmos]") {
+  Cmos device([] { return std::int64_t{0}; }, {128 * kMiB, 0});
+  CHECK(cmos(device, 0x12) == 0);
+  CHECK(cmos(device, 0x10) == 0);  // no floppy drives
+  device.describe_disk(0, 0x1234, 16, 63);
+  CHECK(cmos(device, 0x12) == 0xf0);
+  CHECK(cmos(device, 0x19) == 47);
+  CHECK(cmos(device, 0x1b) == 0x34);
+  CHECK(cmos(device, 0x1c) == 0x12);
+  CHECK(cmos(device, 0x1d) == 16);
+  CHECK(cmos(device, 0x23) == 63);
+  device.describe_disk(1, 7, 16, 63);
+  CHECK(cmos(device, 0x12) == 0xff);
+  CHECK(cmos(device, 0x24) == 7);
+  device.write(0, 2, 0x0a0f);  // the shutdown code for the warm-reset vector
+  CHECK(cmos(device, 0x0f) == 0x0a);
+}
