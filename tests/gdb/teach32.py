@@ -32,7 +32,7 @@ matches(execute("bt"), r"^#0  load_kernel .*\n#1 .*protected \(\)")
 stop_at("kernel_main")
 matches(execute("bt"), r"^#0  kernel_main .*\n#1 .*entry \(\)")
 equal(value("$cr0") >> 31 & 1, 1, "CR0.PG")
-equal(pc() >> 20, 0x801)
+equal(pc() >> 20 & 0xFFF, 0x801, "the megabyte it runs in")
 
 # The machine as the MP tables have it.
 stop_at("start_devices")
@@ -77,6 +77,9 @@ equal(peek(value("given->a"), 2), b"$ ")
 # The prompt, a command by the keyboard, a file from the second drive.
 to_prompt()
 type_line("cat hello.txt")
+stop_at("show_file")
+equal(value("$cs") & 3, 3, "CPL")
+matches(execute("bt"), r"^#0  show_file .*\n#1 .*run_line .*\n#2 .*main \(\)")
 stop_at("call_read_file")
 matches(execute("bt"), r'<signal handler called>\n(.*\n)*#\d+ .*show_file \(name=\S+ "hello.txt"\)')
 stop_at("ide_interrupt")
