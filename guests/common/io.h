@@ -10,3 +10,11 @@ static inline uint8_t inb(uint16_t port) {
   __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
   return value;
 }
+
+/* `count` words of 32 bits between a port and memory. */
+static inline void insl(uint16_t port, void* to, uint32_t count) {
+  __asm__ volatile("rep insl" : "+D"(to), "+c"(count) : "d"(port) : "memory");
+}
+static inline void outsl(uint16_t port, const void* from, uint32_t count) {
+  __asm__ volatile("rep outsl" : "+S"(from), "+c"(count) : "d"(port) : "memory");
+}

@@ -8,6 +8,8 @@ exit status: 0 passed, 1 failed, 77 skipped (the reason is printed)
 A test is Python that runs inside gdb (see gdbtest.py; or, with `mi`, outside), with a header of `# gdbvm: KEY VALUE` lines:
   image NAME           of the guests folder (required); several rows: a VM for each, one after the other
   args WORDS           more arguments of `gdbvm run`; {guests} in them is the guests folder
+  disk NAME            of the guests folder: {disk} in `args` is a copy of it that the test may change
+  expect-disk REGEX    that copy must match, at the end
   append TEXT          kernel command line; several rows: a VM for each
   mi                   the test runs outside gdb and drives it by its machine interface (see mi.py)
   running              the guest runs before gdb comes (otherwise: --wait)
@@ -24,6 +26,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,8 +34,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "lab"))
-KEYS = {"image", "args", "append", "mi", "running", "symbols", "requires", "local", "expect-exit", "expect-serial",
-        "timeout"}
+KEYS = {"image", "args", "append", "mi", "running", "symbols", "requires", "local", "disk", "expect-disk",
+        "expect-exit", "expect-serial", "timeout"}
 SKIPPED = 77
 
 
@@ -106,6 +109,14 @@ class Here:
     def said(self):
         return self._vm.stderr.read()
 
+    def copy(self, path, folder):
+        """Where the VM finds a copy of the file."""
+        return shutil.copy(path, f"{folder}/disk")
+
+    def content(self, path):
+        with open(path, encoding="latin-1") as file:
+            return file.read()
+
 
 class InLab:
     """A VM inside the lab; the lab itself lives on. Paths are the same there."""
@@ -142,6 +153,15 @@ class InLab:
     def said(self):
         return self._result.stderr.decode("latin-1")
 
+    def copy(self, path, _folder):
+        copied = self._lab.run(["cp", path, "/tmp/disk"])
+        if copied.status != 0:
+            sys.exit(copied.output.decode("latin-1"))
+        return "/tmp/disk"
+
+    def content(self, path):
+        return self._lab.run(["cat", path]).stdout.decode("latin-1")
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -175,10 +195,11 @@ def main():
     return 0
 
 
-def arguments(options, rows, image, append):
+def arguments(options, rows, image, append, disk):
     """What follows `gdbvm run` beside where gdb and the console are."""
     words = [] if "running" in rows else ["--wait"]
-    words += shlex.split(rows.get("args", [""])[-1].replace("{guests}", options.guests))
+    text = rows.get("args", [""])[-1].replace("{guests}", options.guests)
+    words += shlex.split(text.replace("{disk}", disk) if disk else text)
     words += [] if append is None else ["--append", append]
     return words + [os.path.join(options.guests, image)]
 
@@ -217,7 +238,8 @@ def converse(gdb, limit):
 def run(vm, options, rows, image, append):
     """One VM, one gdb. Returns the problems, printed with everything that helps, and the reason for skipping the rest."""
     with tempfile.TemporaryDirectory(prefix="gdbvm-test-") as folder:
-        endpoint = vm.start(arguments(options, rows, image, append), folder)
+        disk = vm.copy(os.path.join(options.guests, rows["disk"][-1]), folder) if "disk" in rows else None
+        endpoint = vm.start(arguments(options, rows, image, append, disk), folder)
         try:
             gdb = debugger(vm, options, rows, image, folder, endpoint)
             said, problems, skipped = converse(gdb, float(rows.get("timeout", ["120"])[-1]) * (5 if vm.slow else 1))
@@ -229,6 +251,9 @@ def run(vm, options, rows, image, append):
         for pattern in rows.get("expect-serial", []) if not skipped else []:
             if not re.search(pattern, console):
                 problems.append(f"the console does not match {pattern!r}")
+        for pattern in rows.get("expect-disk", []) if not skipped else []:
+            if not re.search(pattern, vm.content(disk)):
+                problems.append(f"the disk does not match {pattern!r}")
         if problems:
             print(said, *(f"FAILED: {problem}" for problem in problems), sep="\n")
             print(f"--- console:\n{console[-2000:]}\n--- gdbvm said:\n{vm.said()[-2000:]}")
