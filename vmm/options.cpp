@@ -80,6 +80,11 @@ void add_run_options(CLI::App& command, Options& options) {
   command.add_option("-c,--cpus", run.cpus, "number of CPUs [1]")->type_name("N")->check(CLI::Range(1, 255));
   run.gdb = *gdb::Endpoint::parse("tcp:127.0.0.1:1234");
   command
+      .add_option("--cpu", by([&](const std::string& text) { run.cpu = parse_cpu_policy(text); }),
+                  "CPU features to leave out (-NAME) or to insist on (NAME), by their names in /proc/cpuinfo [all that "
+                  "KVM supports]")
+      ->type_name("[-]NAME,…");
+  command
       .add_option("--gdb", by([&](const std::string& text) {
                     auto endpoint = gdb::Endpoint::parse(text);
                     if (!endpoint) throw HostError(endpoint.error());

@@ -33,6 +33,7 @@ class Files {
   explicit Files(const RunOptions& options) : image_(options.image) {
     config_.memory_size = options.memory_size;
     config_.cpus = options.cpus;
+    config_.cpu = options.cpu;
     config_.image = parse_image(image_, options.format);
     config_.boot.command_line = options.append;
     config_.boot.image_name = options.image;

@@ -43,7 +43,7 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
                  std::function<void()> console_room)
     : memory_(config.memory_size),
       planted_(memory_),
-      vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit),
+      vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit, {.cpus = config.cpus, .policy = config.cpu}),
       watch_(memory_, planted_, vm_, config.cpus > 1),
       ports_(bus_lock_),
       mmio_(bus_lock_) {

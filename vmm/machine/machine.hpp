@@ -28,6 +28,7 @@ struct MachineConfig {
   std::uint64_t memory_size = 0;  ///< bytes
   unsigned cpus = 1;
   BootImage image;  ///< its bytes belong to the ImageFile that the caller keeps
+  CpuPolicy cpu;    ///< `--cpu`
   BootOptions boot;
 };
 
