@@ -23,7 +23,7 @@ using OnTripleFault = DebuggerOptions::OnTripleFault;
 using OnDisconnect = DebuggerOptions::OnDisconnect;
 
 constexpr const char* kFooter =
-    R"(Images (detected): multiboot 1, PVH and plain ELF32/ELF64 kernels, boot sectors and disk images (0x55AA);
+    R"(Images (detected): multiboot 1, PVH and plain ELF32/ELF64 kernels, Linux bzImages, boot sectors and disk images (0x55AA);
 raw code with --format flat@ADDRESS.
 Exit status: 0 the guest powered off, or halted for ever with interrupts off; (value << 1) | 1 by port 0xf4;
 2 bad usage, image or host; 3 the guest crashed.
@@ -65,7 +65,7 @@ void add_image(CLI::App& command, Options& options) {
   command.add_option("IMAGE", options.run.image, "the guest image")->required();
   command
       .add_option("--format", by([&](const std::string& text) { options.run.format = parse_format(text); }),
-                  "overrule detection: flat@ADDRESS, boot-sector, multiboot, pvh, elf")
+                  "overrule detection: flat@ADDRESS, boot-sector, multiboot, pvh, bzimage, elf")
       ->type_name("NAME");
 }
 
@@ -120,7 +120,7 @@ void add_run_options(CLI::App& command, Options& options) {
                     run.registers = found->second;
                   }),
                   "what gdb is told of the registers: x86-64, or any, which adds eax…eip so that `set architecture "
-                  "i8086` and i386 work [auto: x86-64 for an ELF64 image]")
+                  "i8086` and i386 work [auto: x86-64 for an ELF64 image or a bzImage]")
       ->type_name("KIND");
   const std::map<std::string, OnTripleFault> triple_faults = {
       {"auto", OnTripleFault::kAuto}, {"stop", OnTripleFault::kStop}, {"exit", OnTripleFault::kExit}};

@@ -9,7 +9,7 @@ _gdbvm() {
     return
   fi
   case "$previous" in
-    --format) words='flat@ boot-sector multiboot pvh elf' ;;
+    --format) words='flat@ boot-sector multiboot pvh bzimage elf' ;;
     --gdb) words='tcp unix stdio pty tty none' ;;
     --serial) words='stdio none file unix pty' ;;
     --registers) words='auto x86-64 any' ;;
