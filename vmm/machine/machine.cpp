@@ -11,6 +11,7 @@
 #include "vmm/devices/debug_console.hpp"
 #include "vmm/devices/debug_exit.hpp"
 #include "vmm/devices/i8042.hpp"
+#include "vmm/devices/pm_timer.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/loader/cpu_tables.hpp"
@@ -55,8 +56,11 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
     vcpus_.push_back(std::make_unique<VcpuThread>(i, vm_, ports_, mmio_, watch_, sink));
     initial_.push_back(vcpus_.back()->call([](kvm::Vcpu& vcpu) { return vcpu.state(); }));
   }
-  initial_[0] = place_image(config.image, config.boot, memory_, initial_[0]);
-  place_cpu_tables(config.image, config.cpus, memory_);
+  BootOptions boot = config.boot;
+  const bool linux = config.image.format == ImageFormat::kBzImage || config.image.format == ImageFormat::kPvh;
+  if (linux) boot.command_line = announce_virtio(std::move(boot.command_line), virtio_slots_);
+  initial_[0] = place_image(config.image, boot, memory_, initial_[0]);
+  place_cpu_tables(config.image, config.cpus, virtio_slots_, memory_);
   vcpus_[0]->call([&](kvm::Vcpu& vcpu) { vcpu.set_state(initial_[0]); });
 }
 
@@ -84,6 +88,9 @@ void Machine::add_devices(HostPort& console, std::function<void()> console_room)
   add_port_device<FastA20>(FastA20::kPort, FastA20::kPorts, request);
   add_port_device<ResetControl>(ResetControl::kPort, ResetControl::kPorts, request);
   for (const Power::Place& place : Power::kPlaces) add_port_device<Power>(place.port, Power::kPorts, place, request);
+  add_port_device<PowerEvents>(PowerEvents::kPort, PowerEvents::kPorts);
+  add_port_device<PmTimer>(PmTimer::kPort, PmTimer::kPorts, [this] { return vm_.clock(); });
+  static_assert(PowerEvents::kPort == kPm1Event && Power::kPlaces[0].port == kPm1Control && PmTimer::kPort == kPmTimer);
   for (const AbsentRow& row : absent_ports()) add_port_device<Absent>(row.port, 1, row);
 }
 

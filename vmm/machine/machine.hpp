@@ -20,6 +20,7 @@
 #include "vmm/machine/access_watch.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
 #include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/layout.hpp"
 #include "vmm/memory/planted_bytes.hpp"
 
 namespace vmm {
@@ -27,8 +28,8 @@ namespace vmm {
 struct MachineConfig {
   std::uint64_t memory_size = 0;  ///< bytes
   unsigned cpus = 1;
-  BootImage image;  ///< its bytes belong to the ImageFile that the caller keeps
   CpuPolicy cpu;    ///< `--cpu`
+  BootImage image;  ///< its bytes belong to the ImageFile that the caller keeps
   BootOptions boot;
 };
 
@@ -72,6 +73,7 @@ class Machine {
   Bus mmio_;
   std::vector<std::unique_ptr<Device>> devices_;
   Serial* serial_ = nullptr;
+  std::vector<layout::VirtioSlot> virtio_slots_;  // what guests are told of; filled by add_devices()
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   std::vector<CpuState> initial_;
 };
