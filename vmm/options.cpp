@@ -21,6 +21,7 @@ namespace {
 
 using OnTripleFault = DebuggerOptions::OnTripleFault;
 using OnDisconnect = DebuggerOptions::OnDisconnect;
+using OnReset = DebuggerOptions::OnReset;
 
 constexpr const char* kFooter =
     R"(Images (detected): multiboot 1, PVH and plain ELF32/ELF64 kernels, Linux bzImages, boot sectors and disk images (0x55AA);
@@ -78,12 +79,12 @@ void add_run_options(CLI::App& command, Options& options) {
                   "RAM with K, M or G [128M]")
       ->type_name("SIZE");
   command.add_option("-c,--cpus", run.cpus, "number of CPUs [1]")->type_name("N")->check(CLI::Range(1, 255));
-  run.gdb = *gdb::Endpoint::parse("tcp:127.0.0.1:1234");
   command
       .add_option("--cpu", by([&](const std::string& text) { run.cpu = parse_cpu_policy(text); }),
                   "CPU features to leave out (-NAME) or to insist on (NAME), by their names in /proc/cpuinfo [all that "
                   "KVM supports]")
       ->type_name("[-]NAME,…");
+  run.gdb = *gdb::Endpoint::parse("tcp:127.0.0.1:1234");
   command
       .add_option("--gdb", by([&](const std::string& text) {
                     auto endpoint = gdb::Endpoint::parse(text);
@@ -129,6 +130,14 @@ void add_run_options(CLI::App& command, Options& options) {
                   "auto, stop or exit [auto: stop for an attached debugger, else print the registers and exit 3]")
       ->type_name("WHAT")
       ->transform(CLI::CheckedTransformer(triple_faults).description(""));
+  const std::map<std::string, OnReset> resets = {
+      {"restart", OnReset::kRestart}, {"stop", OnReset::kStop}, {"exit", OnReset::kExit}};
+  command
+      .add_option("--on-reset", run.debugger.on_reset,
+                  "when the guest resets the machine: restart it, stop in the debugger at what did it, or exit with "
+                  "status 0 [restart]")
+      ->type_name("WHAT")
+      ->transform(CLI::CheckedTransformer(resets).description(""));
   const std::map<std::string, OnDisconnect> disconnects = {
       {"continue", OnDisconnect::kContinue}, {"stop", OnDisconnect::kStop}, {"exit", OnDisconnect::kExit}};
   command
