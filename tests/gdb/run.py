@@ -7,6 +7,7 @@ exit status: 0 passed, 1 failed, 77 skipped (the reason is printed)
 
 A test is Python that runs inside gdb (see gdbtest.py; or, with `mi`, outside), with a header of `# gdbvm: KEY VALUE` lines:
   image NAME           of the guests folder (required); several rows: a VM for each, one after the other
+  linux                the guests folder is that of guests/linux/build; skipped where it has not been run
   args WORDS           more arguments of `gdbvm run`; {guests} in them is the guests folder
   disk NAME            of the guests folder: {disk} in `args` is a copy of it that the test may change
   expect-disk REGEX    that copy must match, at the end
@@ -34,7 +35,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "lab"))
-KEYS = {"image", "args", "append", "mi", "running", "symbols", "requires", "local", "disk", "expect-disk",
+KEYS = {"image", "linux", "args", "append", "mi", "running", "symbols", "requires", "local", "disk", "expect-disk",
         "expect-exit", "expect-serial", "timeout"}
 SKIPPED = 77
 
@@ -172,6 +173,12 @@ def main():
     options = parser.parse_args()
     options.guests = os.path.abspath(options.guests)
     rows = header(options.test)
+    if "linux" in rows:
+        options.guests = os.environ.get("GDBVM_LINUX") or os.path.expanduser("~/.cache/gdbvm/linux")
+        missing = [name for name in rows["image"] if not os.path.exists(os.path.join(options.guests, name))]
+        if missing:
+            print(f"SKIPPED: {options.guests} has no {missing[0]}: run guests/linux/build, which takes some minutes")
+            return SKIPPED
     if options.lab and "local" in rows:
         print("SKIPPED: needs gdbvm's own socket, files or process, which are inside the lab")
         return SKIPPED

@@ -13,6 +13,7 @@
 #include "vmm/devices/i8042.hpp"
 #include "vmm/devices/ide.hpp"
 #include "vmm/devices/ide_identify.hpp"
+#include "vmm/devices/pm_timer.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/loader/cpu_tables.hpp"
@@ -45,7 +46,7 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
                  std::function<void()> console_room)
     : memory_(config.memory_size),
       planted_(memory_),
-      vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit),
+      vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit, {.cpus = config.cpus, .policy = config.cpu}),
       watch_(memory_, planted_, vm_, config.cpus > 1,
              [this] {
                for (const auto& vcpu : vcpus_) vcpu->kick();
@@ -60,8 +61,11 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
     vcpus_.push_back(std::make_unique<VcpuThread>(i, vm_, ports_, mmio_, watch_, sink));
     initial_.push_back(vcpus_.back()->call([](kvm::Vcpu& vcpu) { return vcpu.state(); }));
   }
-  initial_[0] = place_image(config.image, config.boot, memory_, initial_[0]);
-  place_cpu_tables(config.image, config.cpus, memory_);
+  BootOptions boot = config.boot;
+  const bool linux = config.image.format == ImageFormat::kBzImage || config.image.format == ImageFormat::kPvh;
+  if (linux) boot.command_line = announce_virtio(std::move(boot.command_line), virtio_slots_);
+  initial_[0] = place_image(config.image, boot, memory_, initial_[0]);
+  place_cpu_tables(config.image, config.cpus, virtio_slots_, memory_);
   vcpus_[0]->call([&](kvm::Vcpu& vcpu) { vcpu.set_state(initial_[0]); });
 }
 
@@ -89,6 +93,9 @@ void Machine::add_devices(const MachineConfig& config, HostPort& console, std::f
   add_port_device<FastA20>(FastA20::kPort, FastA20::kPorts, request);
   add_port_device<ResetControl>(ResetControl::kPort, ResetControl::kPorts, request);
   for (const Power::Place& place : Power::kPlaces) add_port_device<Power>(place.port, Power::kPorts, place, request);
+  add_port_device<PowerEvents>(PowerEvents::kPort, PowerEvents::kPorts);
+  add_port_device<PmTimer>(PmTimer::kPort, PmTimer::kPorts, [this] { return vm_.clock(); });
+  static_assert(PowerEvents::kPort == kPm1Event && Power::kPlaces[0].port == kPm1Control && PmTimer::kPort == kPmTimer);
   vga_ = &add_port_device<VgaText>(VgaText::kPort, VgaText::kPorts);
   add_ide(config, cmos);
   for (const AbsentRow& row : absent_ports()) {

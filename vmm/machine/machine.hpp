@@ -26,6 +26,7 @@
 #include "vmm/machine/screen.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
 #include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/layout.hpp"
 #include "vmm/memory/planted_bytes.hpp"
 
 namespace vmm {
@@ -39,6 +40,7 @@ struct DriveConfig {
 struct MachineConfig {
   std::uint64_t memory_size = 0;  ///< bytes
   unsigned cpus = 1;
+  CpuPolicy cpu;    ///< `--cpu`
   BootImage image;  ///< its bytes belong to the ImageFile that the caller keeps
   BootOptions boot;
   std::vector<DriveConfig> drives;
@@ -92,6 +94,7 @@ class Machine {
   Serial* serial_ = nullptr;
   I8042* keyboard_ = nullptr;
   VgaText* vga_ = nullptr;
+  std::vector<layout::VirtioSlot> virtio_slots_;  // what guests are told of; filled by add_devices()
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   std::vector<CpuState> initial_;
 };
