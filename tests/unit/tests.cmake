@@ -6,6 +6,7 @@ gdbvm_unit_test(vmm/loader vmm_loader)
 gdbvm_unit_test(vmm/kvm vmm_kvm)
 gdbvm_unit_test(vmm/devices vmm_devices)
 gdbvm_unit_test(vmm/machine vmm_machine)
+gdbvm_unit_test(vmm/devices/virtio vmm_devices)
 gdbvm_unit_test(vmm/debug vmm_debug)
 gdbvm_unit_test(vmm/console vmm_console)
 

@@ -24,10 +24,12 @@ bool Console::accepting() const { return waiting_.size() + kMaxReceive <= kMaxWa
 void Console::receive(std::span<const std::byte> bytes) {
   const auto taken = bytes.first(std::min(bytes.size(), kMaxWaiting - waiting_.size()));
   waiting_.insert(waiting_.end(), taken.begin(), taken.end());
-  fill_buffers();
 }
 
-void Console::host_ready() { write_out(); }
+void Console::work() {
+  fill_buffers();
+  write_out();
+}
 
 void Console::notified(unsigned queue) { queue == kReceive ? fill_buffers() : write_out(); }
 

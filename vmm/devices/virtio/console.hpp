@@ -21,10 +21,11 @@ class Console final : public MmioDevice {
 
   /// Whether receive() has room for kMaxReceive bytes. Under the Bus lock, as the next two.
   bool accepting() const;
-  /// Bytes from the host; call it only while accepting() (what is beyond the bound is dropped).
+  /// Bytes from the host, which wait here; call it only while accepting() (what is beyond the bound is dropped).
   void receive(std::span<const std::byte> bytes);
-  /// HostPort::ready() has become true.
-  void host_ready();
+  /// Moves what waits in both directions: after receive(), and when HostPort::ready() has become true. Apart from it,
+  /// as it touches guest memory, which must not change while a debugger looks at it.
+  void work();
 
  protected:
   void notified(unsigned queue) override;

@@ -194,7 +194,9 @@ void MmioDevice::serve(unsigned queue, const std::function<std::uint32_t(Chain&)
 }
 
 void MmioDevice::fail(Fault fault) {
-  spdlog::warn("{}: the guest's driver made a mistake: {}; it has to reset the device", name(), fault);
+  if (!std::exchange(fault_logged_, true)) {
+    spdlog::warn("{}: the guest's driver made a mistake: {}; it has to reset the device", name(), fault);
+  }
   const bool tell = live();
   regs_.status |= kNeedsReset;
   if (tell) raise(kConfigChange);

@@ -88,6 +88,7 @@ class MmioDevice : public Device {
   IrqLine irq_;
   std::vector<Queue> queues_;
   Registers regs_;
+  bool fault_logged_ = false;
 };
 
 }  // namespace vmm::virtio

@@ -146,24 +146,24 @@ std::expected<Chain, Fault> Queue::take() {
   Chain chain{.head = memory_.load<std::uint16_t>(place).value_or(0), .in = {}, .out = {}};
   ++regs_.next_available;
   Table table{.address = regs_.descriptors, .entries = regs_.size};
+  bool indirect = false;
   std::uint16_t index = chain.head;
-  for (unsigned length = 0; length <= regs_.size;) {
+  for (unsigned buffers = 0; buffers < regs_.size;) {
     const auto row = descriptor(table, index);
     if (!row) return std::unexpected(row.error());
     if (row->flags & kIndirect) {
-      const bool nested = table.address != regs_.descriptors;
-      if (nested || (row->flags & kNext) || row->length == 0 || row->length % kDescriptorSize != 0) {
+      if (indirect || row->flags & kNext || row->length == 0 || row->length % kDescriptorSize != 0) {
         return std::unexpected("an indirect descriptor that is not allowed");
       }
+      indirect = true;
       table = {.address = row->address, .entries = row->length / kDescriptorSize};
-      if (table.address == regs_.descriptors) return std::unexpected("an indirect table that is the queue's own");
       index = 0;
       continue;
     }
     if (const auto added = add_buffer(memory_, *row, chain); !added) return std::unexpected(added.error());
     if (!(row->flags & kNext)) return chain;
     index = row->next;
-    ++length;
+    ++buffers;
   }
   return std::unexpected("a chain longer than the queue");
 }
