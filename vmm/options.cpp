@@ -124,13 +124,27 @@ void add_run_options(CLI::App& command, Options& options) {
                     run.serial = text;
                   }),
                   "the guest's serial line and debug console: stdio, none, file:PATH, unix:PATH, pty [stdio; none with "
-                  "--gdb stdio or --display text]")
+                  "--gdb stdio, --display text or --virtio-console stdio]")
       ->type_name("WHERE");
   command
       .add_option("--display", by([&](const std::string& text) { run.text_display = text == "text"; }),
                   "text: the guest's screen and keyboard are this terminal; none [none]")
       ->type_name("WHAT")
       ->check(CLI::IsMember({"text", "none"}).description(""));
+  command
+      .add_option("--virtio-console", by([&](const std::string& text) {
+                    parse_console(text);
+                    run.virtio_console = text;
+                  }),
+                  "a virtio console (Linux: hvc0): stdio, none, file:PATH, unix:PATH, pty [none]")
+      ->type_name("WHERE");
+  command.add_flag("--virtio-rng", run.virtio_rng, "a virtio entropy device, of the host's random numbers");
+  command
+      .add_option(
+          "--net", by([&](const std::string& text) { run.net = parse_net(text); }),
+          "a virtio network card: user[,hostfwd=tcp|udp:[HOST]:PORT-[GUEST]:PORT]… (10.0.2.15 by DHCP, the host "
+          "is 10.0.2.2), tap[,ifname=NAME], both with [,mac=ADDRESS]; or none [none]")
+      ->type_name("NETWORK");
   command.add_option("--symbols", run.symbols, "the file gdb takes symbols from [IMAGE, when it has them]")
       ->type_name("FILE");
   command
@@ -198,12 +212,16 @@ void give_out_terminal(Options& options) {
     throw EarlyExit{2,
                     "gdbvm: --display text needs this terminal, which gdb has: use `gdbvm run` with another --gdb\n"};
   }
-  const bool taken = run.gdb.kind == gdb::Endpoint::Kind::kStdio || run.text_display;
-  if (run.serial.empty()) run.serial = taken ? "none" : "stdio";
-  if (!taken || run.serial != "stdio") return;
-  throw EarlyExit{2, fmt::format("gdbvm: {} and --serial cannot both have standard input and output: give one another "
-                                 "place\n",
-                                 run.text_display ? "--display" : "--gdb")};
+  std::vector<std::string_view> owners;
+  if (run.gdb.kind == gdb::Endpoint::Kind::kStdio) owners.push_back("--gdb");
+  if (run.text_display) owners.push_back("--display");
+  if (run.virtio_console == "stdio") owners.push_back("--virtio-console");
+  if (run.serial.empty()) run.serial = owners.empty() ? "stdio" : "none";
+  if (run.serial == "stdio") owners.push_back("--serial");
+  if (owners.size() < 2) return;
+  throw EarlyExit{
+      2, fmt::format("gdbvm: {} and {} cannot both have standard input and output: give one another place\n", owners[0],
+                     owners[1])};
 }
 
 }  // namespace

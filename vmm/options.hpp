@@ -11,6 +11,7 @@
 #include "vmm/debug/debugger.hpp"
 #include "vmm/devices/drive_spec.hpp"
 #include "vmm/loader/boot_image.hpp"
+#include "vmm/net.hpp"
 
 namespace vmm {
 
@@ -28,6 +29,9 @@ struct RunOptions {
   std::string serial;
   bool text_display = false;
   std::vector<DriveSpec> drives;
+  std::string virtio_console;
+  bool virtio_rng = false;
+  NetSpec net;
   std::optional<FormatRequest> format;
   std::string symbols;
   std::optional<gdb::x86::Shape> registers;  ///< empty: chosen by the image

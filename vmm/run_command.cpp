@@ -24,6 +24,7 @@
 #include "vmm/loader/image_file.hpp"
 #include "vmm/machine/machine.hpp"
 #include "vmm/text_display.hpp"
+#include "vmm/virtio_ends.hpp"
 
 namespace vmm {
 
@@ -130,6 +131,7 @@ class Run {
         files_(options),
         abilities_(std::async(std::launch::async, [this] { return kvm::probe(system_); }).share()),
         console_(io_, parse_console(options.serial), {.output_only = with_gdb}),
+        virtio_ends_(io_, options, with_gdb),
         debugger_(host(), hints_of(files_.config().image, options.symbols), debugger_options(with_gdb)),
         ticker_(io_),
         farewell_(io_),
@@ -144,6 +146,7 @@ class Run {
                     .on_input = [this](auto bytes) { debugger_.machine().serial_input(bytes); },
                     .on_ready = [this] { debugger_.machine().serial_host_ready(); },
                     .on_quit = [this] { end(0); }});
+    virtio_ends_.start(debugger_, [this] { end(0); });
     announce();
     if (options_.text_display) {
       display_.emplace(io_, [this]() -> Machine& { return debugger_.machine(); }, [this] { end(0); });
@@ -156,6 +159,7 @@ class Run {
     io_.run();
     display_.reset();
     console_.drain();
+    virtio_ends_.drain();
     return exit_code_.value_or(0);
   }
 
@@ -163,7 +167,9 @@ class Run {
   DebuggerHost host() {
     return {.build =
                 [this](StopSink sink) {
-                  return std::make_unique<Machine>(system_, files_.config(), console_, std::move(sink),
+                  MachineConfig config = files_.config();
+                  virtio_ends_.add_to(config.virtio);
+                  return std::make_unique<Machine>(system_, config, console_, std::move(sink),
                                                    [this] { console_.resume_input(); });
                 },
             .post = [this](std::function<void()> work) { boost::asio::post(io_, std::move(work)); },
@@ -202,6 +208,7 @@ class Run {
     if (parse_console(options_.serial).kind == ConsoleSpec::Kind::kPty) {
       std::fputs(fmt::format("serial: {}\n", console_.where()).c_str(), stderr);
     }
+    virtio_ends_.announce();
     if (!folder_ && options_.gdb.kind != gdb::Endpoint::Kind::kNone) {
       std::fputs(fmt::format("gdb: listening on {}\n", server_->where()).c_str(), stderr);
     }
@@ -209,6 +216,7 @@ class Run {
 
   void tick() {
     ticker_.expires_after(debugger_.tick());
+    virtio_ends_.resume();
     ticker_.async_wait([this](auto error) {
       if (!error) tick();
     });
@@ -264,6 +272,7 @@ class Run {
   HostAbilitiesFuture abilities_;
   boost::asio::io_context io_{1};
   Console console_;
+  VirtioEnds virtio_ends_;
   Debugger debugger_;
   boost::asio::steady_timer ticker_;
   boost::asio::steady_timer farewell_;

@@ -3,6 +3,7 @@ _gdbvm() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
   COMPREPLY=()
   local run='--help --format --memory --cpus --cpu --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --display
+    --virtio-console --virtio-rng --net
     --symbols --registers --on-triple-fault --on-reset --on-disconnect --log-level --log-file -h -m -c -S'
   if [ "$COMP_CWORD" -eq 1 ]; then
     mapfile -t COMPREPLY < <(compgen -W 'run debug host image --help --version' -- "$current")
@@ -11,8 +12,9 @@ _gdbvm() {
   case "$previous" in
     --format) words='flat@ boot-sector multiboot pvh bzimage elf' ;;
     --gdb) words='tcp unix stdio pty tty none' ;;
-    --serial) words='stdio none file unix pty' ;;
+    --serial | --virtio-console) words='stdio none file unix pty' ;;
     --display) words='text none' ;;
+    --net) words='user tap none' ;;
     --registers) words='auto x86-64 any' ;;
     --on-triple-fault) words='auto stop exit' ;;
     --on-reset) words='restart stop exit' ;;

@@ -9,6 +9,7 @@ gdbvm_unit_test(vmm/machine vmm_machine)
 gdbvm_unit_test(vmm/devices/virtio vmm_devices)
 gdbvm_unit_test(vmm/debug vmm_debug)
 gdbvm_unit_test(vmm/console vmm_console)
+gdbvm_unit_test(vmm/net vmm_net)
 
 # The man page and the completion against --help.
 if("gdb" IN_LIST GDBVM_TEST_KINDS)

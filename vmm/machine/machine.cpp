@@ -40,6 +40,14 @@ Cmos::MemorySize memory_size_of(const GuestMemory& memory) {
   return size;
 }
 
+std::vector<Disk*> disks_of(const MachineConfig& config, DriveSpec::Interface interface) {
+  std::vector<Disk*> disks;
+  for (const DriveConfig& drive : config.drives) {
+    if (drive.interface == interface) disks.push_back(drive.disk);
+  }
+  return disks;
+}
+
 }  // namespace
 
 Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, const StopSink& sink,
@@ -52,7 +60,10 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
                for (const auto& vcpu : vcpus_) vcpu->kick();
              }),
       ports_(bus_lock_),
-      mmio_(bus_lock_) {
+      mmio_(bus_lock_),
+      virtio_(config.virtio, disks_of(config, DriveSpec::Interface::kVirtio), mmio_, bus_lock_,
+              DeviceMemory(memory_, planted_, [this](auto address, auto size) { watch_.device_wrote(address, size); }),
+              [this](std::uint32_t gsi) { return irq_line(gsi); }) {
   if (config.cpus > system.max_vcpus()) {
     throw HostError(fmt::format("{} CPUs are too many: this host's KVM allows {}", config.cpus, system.max_vcpus()));
   }
@@ -63,9 +74,9 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
   }
   BootOptions boot = config.boot;
   const bool linux = config.image.format == ImageFormat::kBzImage || config.image.format == ImageFormat::kPvh;
-  if (linux) boot.command_line = announce_virtio(std::move(boot.command_line), virtio_slots_);
+  if (linux) boot.command_line = announce_virtio(std::move(boot.command_line), virtio_.slots());
   initial_[0] = place_image(config.image, boot, memory_, initial_[0]);
-  place_cpu_tables(config.image, config.cpus, virtio_slots_, memory_);
+  place_cpu_tables(config.image, config.cpus, virtio_.slots(), memory_);
   vcpus_[0]->call([&](kvm::Vcpu& vcpu) { vcpu.set_state(initial_[0]); });
 }
 
@@ -104,10 +115,7 @@ void Machine::add_devices(const MachineConfig& config, HostPort& console, std::f
 }
 
 void Machine::add_ide(const MachineConfig& config, Cmos& cmos) {
-  std::vector<Disk*> disks;
-  for (const DriveConfig& drive : config.drives) {
-    if (drive.interface == DriveSpec::Interface::kIde) disks.push_back(drive.disk);
-  }
+  const std::vector<Disk*> disks = disks_of(config, DriveSpec::Interface::kIde);
   if (disks.empty()) return;
   if (disks.size() > Ide::kMostDrives) {
     throw HostError("there is room for two IDE drives: add ,if=virtio to the other --drive options");

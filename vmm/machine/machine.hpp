@@ -25,6 +25,7 @@
 #include "vmm/machine/access_watch.hpp"
 #include "vmm/machine/screen.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
+#include "vmm/machine/virtio_devices.hpp"
 #include "vmm/memory/guest_memory.hpp"
 #include "vmm/memory/layout.hpp"
 #include "vmm/memory/planted_bytes.hpp"
@@ -44,6 +45,7 @@ struct MachineConfig {
   BootImage image;  ///< its bytes belong to the ImageFile that the caller keeps
   BootOptions boot;
   std::vector<DriveConfig> drives;
+  VirtioConfig virtio;
 };
 
 class Machine {
@@ -72,6 +74,7 @@ class Machine {
   Screen screen();
   /// Keys of the guest's keyboard, pressed and let go. Thread: any.
   I8042::Typed type(std::span<const KeyCode> chord);
+  VirtioDevices& virtio() { return virtio_; }
 
   const Bus& ports() const { return ports_; }
   const Bus& mmio() const { return mmio_; }
@@ -94,7 +97,7 @@ class Machine {
   Serial* serial_ = nullptr;
   I8042* keyboard_ = nullptr;
   VgaText* vga_ = nullptr;
-  std::vector<layout::VirtioSlot> virtio_slots_;  // what guests are told of; filled by add_devices()
+  VirtioDevices virtio_;
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   std::vector<CpuState> initial_;
 };
