@@ -51,7 +51,7 @@ for arguments, pattern in (
     (["run", "--gdb", "none", "--serial", "modem", HALT], "modem"),
     (["run", "--gdb", "none", "--serial", "file:/does/not/exist/file", HALT], "/does/not/exist"),
     (["run", "--gdb", "none", "--virtio-console", "modem", HALT], "modem"),
-    (["run", "--gdb", "none", "--serial", "stdio", "--virtio-console", "stdio", HALT], "only one of"),
+    (["run", "--gdb", "none", "--serial", "stdio", "--virtio-console", "stdio", HALT], "--virtio-console and --serial cannot both"),
     (["run", "--gdb", "none", "--net", "carrier-pigeon", HALT], "carrier-pigeon.*user, tap"),
     (["run", "--gdb", "none", "--net", "user,hostfwd=tcp:22", HALT], "hostfwd=tcp:22"),
     (["run", "--gdb", "none", "--net", "tap,ifname=a-name-that-is-long", HALT], "no name of an interface"),
