@@ -218,6 +218,8 @@ def debugger(vm, options, rows, image, folder, endpoint):
         is_elf = file.read(4) == b"\x7fELF"
     gdb = [os.environ.get("GDB", "gdb"), "-nx", "-nh", "-batch", "-iex", "set pagination off"]
     gdb += ["-iex", "set confirm off", "-iex", "set debuginfod enabled off", "-ex", "python import gdbtest"]
+    if vm.slow:  # a large image takes it more than gdb's two seconds to start
+        gdb += ["-iex", "set remotetimeout 30"]
     gdb += ["-ex", f"python gdbtest.run({os.path.abspath(options.test)!r})"]
     if "mi" in rows:
         gdb = [sys.executable, os.path.join(HERE, "mi.py"), os.path.abspath(options.test)]
