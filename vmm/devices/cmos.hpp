@@ -1,5 +1,6 @@
 /// The CMOS RAM and its real-time clock (MC146818): the host's time in UTC, the memory sizes a BIOS would have left,
-/// plain storage else. The clock can't be set and raises no interrupt; its "update in progress" bit never shows.
+/// what SeaBIOS asks (CPUs, boot order, disk geometry), plain storage else. The clock can't be set and raises no
+/// interrupt; its "update in progress" bit never shows.
 #pragma once
 
 #include <array>
@@ -21,7 +22,7 @@ class Cmos final : public ByteDevice {
     std::uint64_t above_4g;  ///< bytes of RAM from 4 GiB on
   };
 
-  Cmos(WallClock clock, MemorySize memory);
+  Cmos(WallClock clock, MemorySize memory, unsigned cpus = 1);
   std::string_view name() const override { return "CMOS and clock"; }
   void save(StateWriter& out) const override;
   void load(StateReader& in) override;

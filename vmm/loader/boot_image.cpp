@@ -34,7 +34,7 @@ struct FormatName {
   ImageFormat format;
   std::string_view detector;
 };
-constexpr std::array<FormatName, 7> kFormatNames = {{
+constexpr std::array<FormatName, 8> kFormatNames = {{
     {"boot-sector", ImageFormat::kBootSector, "boot-sector"},
     {"multiboot", ImageFormat::kMultiboot, "multiboot"},
     {"pvh", ImageFormat::kPvh, "pvh"},
@@ -42,6 +42,7 @@ constexpr std::array<FormatName, 7> kFormatNames = {{
     {"elf64", ImageFormat::kElf64, "elf"},
     {"elf", ImageFormat::kElf64, "elf"},
     {"flat", ImageFormat::kFlat, ""},
+    {"firmware", ImageFormat::kFirmware, ""},
 }};
 constexpr std::string_view kFormatHelp = "flat@ADDR, boot-sector, multiboot, pvh, elf";
 
@@ -79,7 +80,7 @@ FormatRequest parse_format(const std::string& text) {
     }
   }
   const auto* row = std::ranges::find(kFormatNames, text, &FormatName::name);
-  if (row == kFormatNames.end() || row->format == ImageFormat::kFlat) {
+  if (row == kFormatNames.end() || row->detector.empty()) {
     throw HostError(fmt::format("unknown image format '{}': use one of {}", text, kFormatHelp));
   }
   return {row->format, 0};
@@ -111,7 +112,7 @@ CpuState place_image(const BootImage& image, const BootOptions& options, GuestMe
   const bool protocol = image.format == ImageFormat::kMultiboot || image.format == ImageFormat::kPvh;
   if (!protocol) refuse_options(image, options);
   memory.clear();
-  if (image.entry_mode == EntryMode::kReal16) write_real_mode_vectors(memory);
+  if (image.entry_mode == EntryMode::kReal16 && rom_size(image) == 0) write_real_mode_vectors(memory);
   Placement placement(image, memory);
   switch (image.format) {
     case ImageFormat::kMultiboot: return place_multiboot(placement, options, reset);
@@ -120,6 +121,7 @@ CpuState place_image(const BootImage& image, const BootOptions& options, GuestMe
     case ImageFormat::kElf64: return place_plain_elf(placement, reset);
     case ImageFormat::kBootSector: return place_boot_sector(placement, reset);
     case ImageFormat::kFlat: return place_flat(placement, reset);
+    case ImageFormat::kFirmware: return place_firmware(reset);
   }
   VMM_CHECK(false);
 }

@@ -1,6 +1,7 @@
 #include "vmm/machine/machine.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <utility>
@@ -10,10 +11,13 @@
 #include "vmm/devices/cmos.hpp"
 #include "vmm/devices/debug_console.hpp"
 #include "vmm/devices/debug_exit.hpp"
+#include "vmm/devices/firmware_log.hpp"
+#include "vmm/devices/fw_cfg.hpp"
 #include "vmm/devices/i8042.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/loader/cpu_tables.hpp"
+#include "vmm/machine/firmware_platform.hpp"
 #include "vmm/memory/layout.hpp"
 
 namespace vmm {
@@ -41,7 +45,7 @@ Cmos::MemorySize memory_size_of(const GuestMemory& memory) {
 
 Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, const StopSink& sink,
                  std::function<void()> console_room)
-    : memory_(config.memory_size),
+    : memory_(config.memory_size, rom_size(config.image)),
       planted_(memory_),
       vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit),
       watch_(memory_, planted_, vm_, config.cpus > 1),
@@ -50,13 +54,13 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
   if (config.cpus > system.max_vcpus()) {
     throw HostError(fmt::format("{} CPUs are too many: this host's KVM allows {}", config.cpus, system.max_vcpus()));
   }
-  add_devices(console, std::move(console_room));
+  add_devices(config, console, std::move(console_room));
   for (unsigned i = 0; i < config.cpus; ++i) {
     vcpus_.push_back(std::make_unique<VcpuThread>(i, vm_, ports_, mmio_, watch_, sink));
     initial_.push_back(vcpus_.back()->call([](kvm::Vcpu& vcpu) { return vcpu.state(); }));
   }
   initial_[0] = place_image(config.image, config.boot, memory_, initial_[0]);
-  place_cpu_tables(config.image, config.cpus, memory_);
+  if (rom_size(config.image) == 0) place_cpu_tables(config.image, config.cpus, memory_);  // firmware makes its own
   vcpus_[0]->call([&](kvm::Vcpu& vcpu) { vcpu.set_state(initial_[0]); });
 }
 
@@ -73,17 +77,22 @@ IrqLine Machine::irq_line(std::uint32_t gsi) {
   return IrqLine([this, gsi](bool level) { vm_.set_irq(gsi, level); });
 }
 
-void Machine::add_devices(HostPort& console, std::function<void()> console_room) {
+void Machine::add_devices(const MachineConfig& config, HostPort& console, std::function<void()> console_room) {
   const RequestSink request = &VcpuThread::request_from_device;
   serial_ = &add_port_device<Serial>(Serial::kCom1Port, Serial::kPorts, "serial line 1 (16550)", console,
                                      irq_line(Serial::kCom1Irq), std::move(console_room));
   add_port_device<DebugConsole>(DebugConsole::kPort, DebugConsole::kPorts, console);
   add_port_device<DebugExit>(DebugExit::kPort, DebugExit::kPorts, request);
   add_port_device<I8042>(I8042::kPort, I8042::kPorts, irq_line(I8042::kIrq), request);
-  add_port_device<Cmos>(Cmos::kPort, Cmos::kPorts, seconds_since_epoch, memory_size_of(memory_));
+  add_port_device<Cmos>(Cmos::kPort, Cmos::kPorts, seconds_since_epoch, memory_size_of(memory_), config.cpus);
   add_port_device<FastA20>(FastA20::kPort, FastA20::kPorts, request);
   add_port_device<ResetControl>(ResetControl::kPort, ResetControl::kPorts, request);
   for (const Power::Place& place : Power::kPlaces) add_port_device<Power>(place.port, Power::kPorts, place, request);
+  if (rom_size(config.image) > 0) {
+    add_port_device<FwCfg>(FwCfg::kPort, FwCfg::kPorts, memory_, planted_, firmware_contents(memory_, config.cpus));
+    add_port_device<FirmwareLog>(FirmwareLog::kPort, FirmwareLog::kPorts,
+                                 [](const std::string& line) { spdlog::info("firmware: {}", line); });
+  }
   for (const AbsentRow& row : absent_ports()) add_port_device<Absent>(row.port, 1, row);
 }
 

@@ -57,7 +57,7 @@ class Machine {
   const Bus& mmio() const { return mmio_; }
 
  private:
-  void add_devices(HostPort& console, std::function<void()> console_room);
+  void add_devices(const MachineConfig& config, HostPort& console, std::function<void()> console_room);
   template <typename T, typename... Args>
   T& add_port_device(std::uint64_t base, std::uint64_t size, Args&&... args);
   IrqLine irq_line(std::uint32_t gsi);
