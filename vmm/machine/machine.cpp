@@ -11,6 +11,7 @@
 #include "vmm/devices/debug_console.hpp"
 #include "vmm/devices/debug_exit.hpp"
 #include "vmm/devices/i8042.hpp"
+#include "vmm/devices/ide.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/loader/cpu_tables.hpp"
@@ -50,7 +51,7 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
   if (config.cpus > system.max_vcpus()) {
     throw HostError(fmt::format("{} CPUs are too many: this host's KVM allows {}", config.cpus, system.max_vcpus()));
   }
-  add_devices(console, std::move(console_room));
+  add_devices(config, console, std::move(console_room));
   for (unsigned i = 0; i < config.cpus; ++i) {
     vcpus_.push_back(std::make_unique<VcpuThread>(i, vm_, ports_, mmio_, watch_, sink));
     initial_.push_back(vcpus_.back()->call([](kvm::Vcpu& vcpu) { return vcpu.state(); }));
@@ -73,7 +74,7 @@ IrqLine Machine::irq_line(std::uint32_t gsi) {
   return IrqLine([this, gsi](bool level) { vm_.set_irq(gsi, level); });
 }
 
-void Machine::add_devices(HostPort& console, std::function<void()> console_room) {
+void Machine::add_devices(const MachineConfig& config, HostPort& console, std::function<void()> console_room) {
   const RequestSink request = &VcpuThread::request_from_device;
   serial_ = &add_port_device<Serial>(Serial::kCom1Port, Serial::kPorts, "serial line 1 (16550)", console,
                                      irq_line(Serial::kCom1Irq), std::move(console_room));
@@ -84,7 +85,28 @@ void Machine::add_devices(HostPort& console, std::function<void()> console_room)
   add_port_device<FastA20>(FastA20::kPort, FastA20::kPorts, request);
   add_port_device<ResetControl>(ResetControl::kPort, ResetControl::kPorts, request);
   for (const Power::Place& place : Power::kPlaces) add_port_device<Power>(place.port, Power::kPorts, place, request);
-  for (const AbsentRow& row : absent_ports()) add_port_device<Absent>(row.port, 1, row);
+  add_ide(config);
+  for (const AbsentRow& row : absent_ports()) {
+    if (!ports_.has(row.port)) add_port_device<Absent>(row.port, 1, row);
+  }
+}
+
+void Machine::add_ide(const MachineConfig& config) {
+  std::vector<Disk*> disks;
+  for (const DriveConfig& drive : config.drives) {
+    if (drive.interface == DriveSpec::Interface::kIde) disks.push_back(drive.disk);
+  }
+  if (disks.empty()) return;
+  if (disks.size() > Ide::kMostDrives) {
+    throw HostError("there is room for two IDE drives: add ,if=virtio to the other --drive options");
+  }
+  for (const Disk* disk : disks) {
+    if (disk->sectors() <= Ide::kMostSectors) continue;
+    throw HostError("an IDE drive has at most 128 GiB: add ,if=virtio to the --drive option of the larger one");
+  }
+  Disk* second = disks.size() > 1 ? disks[1] : nullptr;
+  auto& ide = add_port_device<Ide>(Ide::kPort, Ide::kPorts, irq_line(Ide::kIrq), *disks[0], second);
+  ports_.add(Ide::kControlPort, 1, ide.control_block());
 }
 
 void Machine::serial_input(std::span<const std::byte> bytes) {

@@ -13,6 +13,8 @@
 
 #include "vmm/devices/bus.hpp"
 #include "vmm/devices/device.hpp"
+#include "vmm/devices/disk.hpp"
+#include "vmm/devices/drive_spec.hpp"
 #include "vmm/devices/serial.hpp"
 #include "vmm/kvm/system.hpp"
 #include "vmm/kvm/vm.hpp"
@@ -24,11 +26,18 @@
 
 namespace vmm {
 
+/// A drive of the machine. Its contents belong to who configures it, so they outlive a reset.
+struct DriveConfig {
+  DriveSpec::Interface interface;
+  Disk* disk;
+};
+
 struct MachineConfig {
   std::uint64_t memory_size = 0;  ///< bytes
   unsigned cpus = 1;
   BootImage image;  ///< its bytes belong to the ImageFile that the caller keeps
   BootOptions boot;
+  std::vector<DriveConfig> drives;
 };
 
 class Machine {
@@ -57,7 +66,8 @@ class Machine {
   const Bus& mmio() const { return mmio_; }
 
  private:
-  void add_devices(HostPort& console, std::function<void()> console_room);
+  void add_devices(const MachineConfig& config, HostPort& console, std::function<void()> console_room);
+  void add_ide(const MachineConfig& config);
   template <typename T, typename... Args>
   T& add_port_device(std::uint64_t base, std::uint64_t size, Args&&... args);
   IrqLine irq_line(std::uint32_t gsi);
