@@ -244,7 +244,7 @@ void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
 /// Pages with traps that the guest may write to, or is still to put the code into: its writes go under the traps. User
 /// code that is still to come may be copied by the kernel, so it must not read the traps, either; its first instruction
 /// can't be fetched, which shows that it is there.
-void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) const {
+void Breakpoints::protect_writable(Plan& plan, HeldPages& held) const {
   using Traps = kvm::ProtectedPage::Traps;
   if (!host().protect_writes) return;
   std::map<std::uint64_t, Traps> pages;
@@ -257,11 +257,8 @@ void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) cons
       if (place.promised || place.writable || overwritten_.contains(page)) pages.emplace(page, Traps::kWrites);
     }
   }
-  if (pages.empty()) return;
-  const std::vector<HeldPage> held = pages_of_the_cpu(context);
   for (const auto& [page, traps] : pages) {
-    const bool taken = stacks_.contains(page) || std::ranges::find(held, page, &HeldPage::physical) != held.end();
-    if (!taken && !plan.protects(page)) plan.pages.push_back({.physical = page, .traps = traps});
+    if (!held.holder_of(page) && !plan.protects(page)) plan.pages.push_back({.physical = page, .traps = traps});
   }
 }
 
@@ -282,7 +279,8 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
   }
   for (const CpuState* state : states) remember_root(*state);
   const WatchContext context{host(), *memory_, states, roots_, stacks_};
-  plan_watchpoints(*plan, context);
+  HeldPages held(context);
+  plan_watchpoints(*plan, context, held);
   plan_execution(*plan, states);
   if (plan->trace) {
     for (Breakpoint& row : plan->rows) {
@@ -297,7 +295,7 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
                            return place ? place->user : is_user_half(row.spec.address);
                          });
                        });
-  protect_writable(*plan, context);
+  protect_writable(*plan, held);
   cover_protected_pages(*plan);
   plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);
   plan_ = std::move(plan);

@@ -53,13 +53,12 @@ struct Bench {
     plan.rows.push_back(row);
   }
   void make() {
-    plan_watchpoints(plan, context());
+    HeldPages held(context());
+    plan_watchpoints(plan, context(), held);
     plan.values = std::make_shared<WatchedValues>(memory, plan.rows);
   }
   WatchContext context() { return {host, memory, states, roots, stacks}; }
-  std::optional<std::string> holder(std::uint64_t page) {
-    return holder_of(page, context(), pages_of_the_cpu(context()));
-  }
+  std::optional<std::string> holder(std::uint64_t page) { return HeldPages(context()).likely_holder_of(page); }
 
   kvm::HostAbilities host;
   GuestMemory memory{layout::kMinRam};
