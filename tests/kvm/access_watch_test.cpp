@@ -146,6 +146,22 @@ TEST_CASE("a push onto a protected page is done, and says that a stack is there"
   REQUIRE(ended(guest.run()));
 }
 
+TEST_CASE("a store at the stack pointer's offset in another page is no push", "[access_watch]") {
+  // xor ax, ax · mov ss, ax · mov sp, 0x5010 · mov [0x3010], ax · out 0xf4, al
+  Guest guest({0x31, 0xc0, 0x8e, 0xd0, 0xbc, 0x10, 0x50, 0xa3, 0x10, 0x30, 0xe6, 0xf4, 0xf4});
+  guest.machine.watch().protect({{kPage, kWrites}});
+  REQUIRE(ended(guest.run()));
+}
+
+TEST_CASE("a push is one wherever its segment begins", "[access_watch]") {
+  // mov ax, 2 · mov ss, ax · mov sp, 0x3000 · push ax · 1009: out 0xf4, al
+  Guest guest({0xb8, 0x02, 0x00, 0x8e, 0xd0, 0xbc, 0x00, 0x30, 0x50, 0xe6, 0xf4, 0xf4});
+  guest.machine.watch().protect({{kPage, kWrites}});
+  const StopReport report = guest.run();
+  REQUIRE(std::holds_alternative<StackOnPage>(report.cause));
+  REQUIRE(report.state.rip == 0x1009);
+}
+
 TEST_CASE("LOCK XADD by two vCPUs on a protected page loses no update", "[access_watch]") {
   const auto count = static_cast<unsigned>(rounds(2000));
   // mov cx, COUNT · 1003: mov ax, 1 · lock xadd [3000], ax · loop 1003 · out 0x80, al

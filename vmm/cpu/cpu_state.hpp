@@ -113,5 +113,7 @@ std::string_view name_of(CpuMode mode);
 unsigned cpl_of(const CpuState& state);
 /// The linear address of the next instruction: rip in 64-bit mode, else the low 32 bits of CS.base + rip.
 std::uint64_t linear_pc(const CpuState& state);
+/// The linear address of the top of the stack: rsp in 64-bit mode, else SS.base and as much of it as SS.B says.
+std::uint64_t stack_top(const CpuState& state);
 
 }  // namespace vmm

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstring>
 
+#include "vmm/cpu/page_walk.hpp"
+
 namespace vmm {
 
 void AccessWatch::set(std::vector<Range> ranges) {
@@ -33,7 +35,7 @@ void AccessWatch::protect(std::vector<kvm::ProtectedPage> pages) {
 }
 
 bool AccessWatch::covers(std::uint64_t physical) const {
-  return std::ranges::find(pages_, kvm::page_of(physical), &kvm::ProtectedPage::physical) != pages_.end();
+  return std::ranges::binary_search(pages_, kvm::page_of(physical), {}, &kvm::ProtectedPage::physical);
 }
 
 bool AccessWatch::serve(const kvm::ExitMmio& access, std::optional<WatchedAccess>& seen) {
@@ -66,6 +68,13 @@ bool AccessWatch::serve(const kvm::ExitMmio& access, std::optional<WatchedAccess
     if (!seen) seen = done;
   }
   return true;
+}
+
+bool AccessWatch::is_push(std::uint64_t physical, const CpuState& state) const {
+  const std::uint64_t top = stack_top(state);
+  if ((top ^ physical) % kvm::kProtectedPageSize != 0) return false;  // the walk costs more
+  const auto place = walk(state, memory_, top);
+  return place && place->physical == physical;
 }
 
 void AccessWatch::note(WatchedAccess access, std::optional<WatchedAccess>& seen) const {

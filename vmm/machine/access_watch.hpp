@@ -44,6 +44,8 @@ class AccessWatch {
 
   /// Serves an access to a protected page: what the guest writes goes under what is planted. False: it is none.
   bool serve(const kvm::ExitMmio& access, std::optional<WatchedAccess>& seen);
+  /// The store to this guest-physical address, which led to `state`, is where the stack pointer is now.
+  bool is_push(std::uint64_t physical, const CpuState& state) const;
   /// An access that others serve. The first one seen stays.
   void note(WatchedAccess access, std::optional<WatchedAccess>& seen) const;
 
@@ -55,7 +57,7 @@ class AccessWatch {
   kvm::Vm& vm_;
   bool several_;
   std::vector<Range> ranges_;
-  std::vector<kvm::ProtectedPage> pages_;
+  std::vector<kvm::ProtectedPage> pages_;  // in order
   Turnstile turnstile_;
 };
 

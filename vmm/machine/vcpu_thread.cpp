@@ -272,8 +272,9 @@ void VcpuThread::serve(kvm::ExitIo& io) {
 
 void VcpuThread::serve(kvm::ExitMmio& access, kvm::Vcpu& vcpu) {
   if (watch_.any_page() && watch_.serve(access, seen_)) {
-    const bool push = access.write && (vcpu.state().gpr[kRsp] ^ access.address) % kvm::kProtectedPageSize == 0;
-    if (push) stack_ = StackOnPage{kvm::page_of(access.address)};
+    if (access.write && watch_.is_push(access.address, vcpu.state())) {
+      stack_ = StackOnPage{kvm::page_of(access.address)};
+    }
     return;
   }
   const auto size = static_cast<unsigned>(access.data.size());
