@@ -72,7 +72,8 @@ void CpuRun::give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on) {
     dr6_ |= dr6;
     return;
   }
-  if (std::exchange(dirty_, false)) vcpu.set_state(state_);
+  if (dirty_) vcpu.set_state(state_);
+  dirty_ = false;
   vcpu.raise_debug_exception(dr6);
 }
 
@@ -108,7 +109,6 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
       !(leg.debug.block_interrupts && host_.block_interrupts) && (state_.rflags & kRflagsIf) != 0;
   if (step && interruptible && (state_.rflags & kRflagsTf) == 0) context_.step_flag_loose = true;
   read_ = tracing() ? read_by_next_instruction(state_, context_.machine.memory(), *plan_) : std::nullopt;
-  dirty_ = false;
   return leg;
 }
 

@@ -74,6 +74,7 @@ class CpuRun final : public Course {
 
   const Outcome& outcome() const { return outcome_; }
   const CpuState& state() const { return state_; }
+  /// KVM may not have state(): also when it refused it, and no leg ran.
   bool dirty() const { return dirty_; }
   /// It was to get off what lies at its program counter, and did not come to it.
   bool must_get_off() const { return get_off_; }
