@@ -291,11 +291,10 @@ void Debugger::tell_all(std::vector<gdb::StopEvent> events) {
 
 void Debugger::crashed(unsigned vcpu, const Crash& crash) {
   run_when_stopped_ = false;
-  const bool triple_fault = crash.signal == Signal::kSegv;
-  const auto* caught = triple_fault ? breakpoints_.last_plan().catchpoint(Catchpoint::Kind::kTripleFault) : nullptr;
-  if (caught != nullptr && listener_ != nullptr) {
-    return tell(signal_event(Signal::kTrap, vcpu, vmm::tell(*caught, run_->state(vcpu)) + crash.text + "\n"));
+  if (!crash.caught.empty() && listener_ != nullptr) {
+    return tell(signal_event(Signal::kTrap, vcpu, crash.caught + crash.text + "\n"));
   }
+  const bool triple_fault = crash.signal == Signal::kSegv;
   const auto policy = triple_fault ? options_.on_triple_fault : DebuggerOptions::OnTripleFault::kAuto;
   const bool hold = policy == DebuggerOptions::OnTripleFault::kStop ||
                     (policy == DebuggerOptions::OnTripleFault::kAuto && listener_ != nullptr);

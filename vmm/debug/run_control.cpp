@@ -140,8 +140,8 @@ void RunControl::crashed(unsigned vcpu, const Crash& crash) {
   if (non_stop_) {
     gdb::StopEvent told;
     told.thread = vcpu + 1;
-    told.signal = crash.signal;
-    told.console = crash.text + "\n";
+    told.signal = crash.caught.empty() ? crash.signal : gdb::Signal::kTrap;
+    told.console = crash.caught + crash.text + "\n";
     return stopped(vcpu, {std::move(told)});
   }
   if (!crash_) crash_ = std::pair(vcpu, crash);

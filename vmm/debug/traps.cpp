@@ -135,12 +135,14 @@ Verdict interpret(const StopCause& cause, const CpuState& state, const TrapConte
     Verdict operator()(const DebugTrap& trap) const { return interpret_debug(trap, state, context); }
     Verdict operator()(const EmulationFailure& failure) const { return interpret_failure(failure, state, context); }
     Verdict operator()(const TripleFault&) const {
+      const Catchpoint* catchpoint = context.plan.catchpoint(Catchpoint::Kind::kTripleFault);
       return Crash{
           gdb::Signal::kSegv,
           fmt::format("triple fault at {:#x} ({}, CPL {}): an exception found no handler (IDT base {:#x} limit "
                       "{:#x}, CR2 {:#x}); registers are as at the fault",
                       linear_pc(state), name_of(mode_of(state)), cpl_of(state), state.idt.base, state.idt.limit,
-                      state.cr2)};
+                      state.cr2),
+          catchpoint == nullptr ? std::string() : tell(*catchpoint, state)};
     }
     Verdict operator()(const HostFault& fault) const { return crash_of(fault, state); }
     Verdict operator()(const MachineRequest& request) const { return request; }
