@@ -102,6 +102,7 @@ inline constexpr std::uint64_t kEferLma = 1U << 10;
 inline constexpr std::uint64_t kEferNxe = 1U << 11;
 inline constexpr std::uint64_t kRflagsTf = 1U << 8;
 inline constexpr std::uint64_t kRflagsIf = 1U << 9;
+inline constexpr std::uint64_t kRflagsDf = 1U << 10;
 inline constexpr std::uint64_t kRflagsRf = 1U << 16;
 inline constexpr std::uint64_t kRflagsVm = 1U << 17;
 

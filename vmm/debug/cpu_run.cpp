@@ -8,7 +8,6 @@
 #include "vmm/cpu/page_walk.hpp"
 #include "vmm/debug/breakpoint_actions.hpp"
 #include "vmm/debug/interrupt_frame.hpp"
-#include "vmm/debug/memory_operands.hpp"
 #include "vmm/debug/software_step.hpp"
 
 namespace vmm {
@@ -108,7 +107,8 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
   const bool interruptible =
       !(leg.debug.block_interrupts && host_.block_interrupts) && (state_.rflags & kRflagsIf) != 0;
   if (step && interruptible && (state_.rflags & kRflagsTf) == 0) context_.step_flag_loose = true;
-  read_ = tracing() ? read_by_next_instruction(state_, context_.machine.memory(), *plan_) : std::nullopt;
+  operands_.clear();
+  if (tracing() && steps_for_reads(*plan_)) operands_ = memory_operands(state_, context_.machine.memory());
   return leg;
 }
 
@@ -301,7 +301,7 @@ bool CpuRun::judge_hit(kvm::Vcpu& vcpu, const Hit& hit) {
 
 /// What is found by looking after each instruction.
 bool CpuRun::judge_looks(kvm::Vcpu& vcpu) {
-  if (const auto row = read_) {
+  if (const auto row = read_by_step(operands_, launched_, state_, *plan_)) {
     const Breakpoint& watch = plan_->rows.at(*row);
     plan_->values->changed(plan_->rows, *row);
     return judge_hit(vcpu, hit_of(watch));

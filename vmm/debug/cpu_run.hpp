@@ -14,11 +14,13 @@
 #include <optional>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "gdbstub/types.hpp"
 #include "gdbstub/x86/registers.hpp"
 #include "vmm/debug/breakpoints.hpp"
 #include "vmm/debug/guest_registers.hpp"
+#include "vmm/debug/memory_operands.hpp"
 #include "vmm/debug/plan.hpp"
 #include "vmm/debug/traps.hpp"
 #include "vmm/kvm/probes.hpp"
@@ -118,7 +120,7 @@ class CpuRun final : public Course {
   std::optional<DescriptorTable> handlers_idt_;
   std::optional<std::uint8_t> exception_;
   std::uint64_t dr6_ = 0;
-  std::optional<std::size_t> read_;  // the row that the instruction of the present leg reads
+  std::vector<MemoryOperand> operands_;  // of the present leg's instruction, when reads are looked for
   Outcome outcome_ = Parked{};
 };
 
