@@ -296,7 +296,6 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
                          });
                        });
   protect_writable(*plan, held);
-  cover_protected_pages(*plan);
   plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);
   plan_ = std::move(plan);
   return plan_;

@@ -204,7 +204,9 @@ void RunControl::go() {
   for (const Slot& slot : slots_) states.push_back(&slot.state);
   plan_ = breakpoints_.plan(states);
   owner_.planned(*plan_);
-  machine_.watch().set(plan_->ranges);
+  machine_.watch().set(plan_->ranges, [plan = plan_](unsigned id) {
+    return id < plan->rows.size() && plan->values->changed(plan->rows, id);
+  });
   if (!run_one_alone()) run_together();
 }
 

@@ -178,7 +178,8 @@ void add_ranges(Plan& plan, std::size_t index) {
                            .first = piece.physical,
                            .size = piece.size,
                            .reads = watches_reads(row.spec),
-                           .writes = row.spec.type != gdb::BreakpointType::kReadWatch});
+                           .writes = row.spec.type != gdb::BreakpointType::kReadWatch,
+                           .guests = row.mechanism != Mechanism::kCompare});
   }
 }
 
@@ -193,7 +194,6 @@ void protect(Plan& plan, std::size_t index) {
       present->traps = Traps::kAll;
     }
   }
-  add_ranges(plan, index);
 }
 
 }  // namespace
@@ -287,15 +287,10 @@ void plan_watchpoints(Plan& plan, const WatchContext& context, HeldPages& held) 
       plan.trace = true;
     }
   }
-}
-
-void cover_protected_pages(Plan& plan) {
+  // Of all: no debug register fires for an access that leaves the guest, as on a page that is protected for something
+  // else, nor for what a device writes.
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
-    const Breakpoint& row = plan.rows[i];
-    if (!is_watch(row.spec) || row.mechanism != Mechanism::kDebugRegister) continue;
-    const bool on_protected =
-        std::ranges::any_of(pages_of(row), [&](std::uint64_t page) { return plan.protects(page); });
-    if (on_protected) add_ranges(plan, i);
+    if (is_watch(plan.rows[i].spec)) add_ranges(plan, i);
   }
 }
 

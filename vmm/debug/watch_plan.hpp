@@ -55,10 +55,6 @@ class HeldPages {
 /// Fills in mechanism, pieces and why of the plan's watchpoints, its data registers, ranges and pages.
 void plan_watchpoints(Plan& plan, const WatchContext& context, HeldPages& held);
 
-/// No debug register fires for an access that leaves the guest: what one watches on a page that is protected for
-/// something else is looked for there, too.
-void cover_protected_pages(Plan& plan);
-
 /// The debug registers that a range takes: aligned pieces of 1, 2, 4 or 8 bytes (SDM 3B 18.2.5); at most one more than
 /// there are.
 std::vector<kvm::DebugRegister> registers_for(kvm::DebugRegister::Kind kind, std::uint64_t first, std::uint64_t size);
