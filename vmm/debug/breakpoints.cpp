@@ -208,6 +208,27 @@ void Breakpoints::plan_execution(Plan& plan, States states) {
   }
 }
 
+/// What user mode runs into shows at the guest's #BP handler, which a register watches (CpuRun); when `hbreak`s have
+/// them all, a trap does.
+void Breakpoints::plan_hook(Plan& plan, States states) {
+  constexpr unsigned kVectorBp = 3;
+  const bool register_free = std::ranges::any_of(plan.registers, [](const auto& slot) { return !slot; });
+  if (!plan.user_traps || plan.trace || register_free) return;
+  std::set<std::uint64_t> handlers;
+  for (const CpuState* state : states) {
+    if ((state->cr0 & kCr0Pg) == 0) continue;  // it is far from user mode
+    if (const auto handler = handler_of(*state, *memory_, kVectorBp)) handlers.insert(*handler);
+  }
+  for (const std::uint64_t handler : handlers) {
+    Breakpoint row;
+    row.spec.address = handler;
+    row.hook = true;
+    row.places = places_of(handler, states);
+    place_in_memory(plan, row);
+    plan.rows.push_back(std::move(row));
+  }
+}
+
 void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
   using Kind = Catchpoint::Kind;
   using Space = WatchedAccess::Space;
@@ -282,6 +303,7 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
   HeldPages held(context);
   plan_watchpoints(*plan, context, held);
   plan_execution(*plan, states);
+  plan_hook(*plan, states);
   if (plan->trace) {
     for (Breakpoint& row : plan->rows) {
       if (is_watch(row.spec) || row.mechanism == Mechanism::kWaiting) continue;

@@ -129,8 +129,8 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   gdb::StopEvent last_event_;
   std::map<unsigned, gdb::StopEvent> last_of_;  // of each vCPU, in non-stop mode
   WatchNews watch_news_;
-  bool reset_wanted_ = false;                   // a caught reset: to be done at the next resume
-  bool run_when_stopped_ = false;               // nobody is attached, and no stop is to stay
+  bool reset_wanted_ = false;      // a caught reset: to be done at the next resume
+  bool run_when_stopped_ = false;  // nobody is attached, and no stop is to stay
   bool ended_ = false;
   bool block_interrupts_ = true;
   unsigned looks_ = 0;       // since the last resume, for what is not mapped

@@ -49,11 +49,14 @@ struct Breakpoint {
   std::shared_ptr<const gdb::BreakpointActions> actions;
   std::shared_ptr<Counts> counts;
   std::shared_ptr<Catchpoint> catchpoint;  ///< the entry of a handler is watched for it; else the user's breakpoint
+  bool hook = false;                       ///< or ours, on the guest's #BP handler, where user mode's traps show
   Mechanism mechanism = Mechanism::kWaiting;
   std::string why;                  ///< of kPage and kCompare: why not a debug register
   std::vector<Place> places;        ///< of kMemory, one for each page that the address means
   std::byte trap{};                 ///< of kMemory
   std::vector<LinearPiece> pieces;  ///< of a watchpoint that is mapped
+
+  bool users() const { return catchpoint == nullptr && !hook; }
 };
 
 /// The half of the address space where user mode lives.

@@ -69,10 +69,18 @@ std::optional<Verdict> user_hook(const CpuState& state, const TrapContext& conte
   return GoOn{.step_over = true};
 }
 
+/// A trap of ours in memory, be it on that handler. Empty: not ours.
+std::optional<Verdict> planted_or_hook(const CpuState& state, const TrapContext& context) {
+  auto verdict = planted(state, linear_pc(state), context);
+  if (!verdict) return {};
+  auto hooked = user_hook(state, context);
+  return hooked ? hooked : verdict;
+}
+
 Verdict interpret_debug(const DebugTrap& trap, const CpuState& state, const TrapContext& context) {
   const std::uint64_t pc = linear_pc(state);
   if (trap.exception == kVectorBp) {
-    if (auto verdict = planted(state, pc, context)) return *verdict;
+    if (auto verdict = planted_or_hook(state, context)) return *verdict;
     return GoOn{.exception = kVectorBp};
   }
   if (context.stepping && std::ranges::find(context.hooks.step_ends_at, pc) != context.hooks.step_ends_at.end()) {
@@ -102,7 +110,7 @@ Verdict interpret_debug(const DebugTrap& trap, const CpuState& state, const Trap
 
 Verdict interpret_failure(const EmulationFailure& failure, const CpuState& state, const TrapContext& context) {
   const std::uint64_t pc = linear_pc(state);
-  if (auto verdict = planted(state, pc, context)) return *verdict;
+  if (auto verdict = planted_or_hook(state, context)) return *verdict;
   std::vector<std::byte> bytes = failure.bytes;
   if (bytes.empty()) {
     bytes.resize(15);
