@@ -299,14 +299,16 @@ bool CpuRun::judge_hit(kvm::Vcpu& vcpu, const Hit& hit) {
   at_breakpoint_ = false;
   if (hit.reason >= gdb::StopReason::kWriteWatch) return stop(hit.reason, hit.address, {}, hit.spec);
   const std::uint64_t pc = linear_pc(state_);
-  const Breakpoint* row = plan_->at(pc);
-  if (row == nullptr || !plan_->counts_in(pc, state_.cr3)) return step_off(vcpu);
+  if (!plan_->counts_in(pc, state_.cr3)) return step_off(vcpu);
   StoppedCpu cpu(context_.machine, vcpu, state_, context_.layout, context_.say);
-  const HitVerdict verdict = run_actions(*row->actions, cpu);
-  (verdict.counts ? row->counts->hits : row->counts->passes).fetch_add(1, std::memory_order_relaxed);
-  if (!verdict.stops) return step_off(vcpu);
-  at_breakpoint_ = true;
-  return stop(hit.reason, 0, verdict.why, hit.spec);
+  for (const Breakpoint& row : plan_->all_at(pc)) {
+    const HitVerdict verdict = run_actions(*row.actions, cpu);
+    (verdict.counts ? row.counts->hits : row.counts->passes).fetch_add(1, std::memory_order_relaxed);
+    if (!verdict.stops) continue;
+    at_breakpoint_ = true;
+    return stop(hit_of(row).reason, 0, verdict.why, row.spec);
+  }
+  return step_off(vcpu);
 }
 
 /// What is found by looking after each instruction.

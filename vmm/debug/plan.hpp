@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -100,7 +101,13 @@ struct Plan {
   bool user_matters = false;  ///< with `trace`: there is something to be seen in user mode
   bool trace = false;         ///< every CPU is stepped, and nothing is planted
 
-  /// The user's breakpoint (not a watchpoint) at this linear address.
+  /// The user's breakpoints (not watchpoints) at this linear address: a `break` and an `hbreak` may share it.
+  auto all_at(std::uint64_t linear) const {
+    return rows | std::views::filter([linear](const Breakpoint& row) {
+             return !is_watch(row.spec) && row.users() && row.spec.address == linear;
+           });
+  }
+  /// The first of them.
   const Breakpoint* at(std::uint64_t linear) const;
   /// The catchpoint whose handler begins there.
   const Breakpoint* caught_at(std::uint64_t linear) const;
