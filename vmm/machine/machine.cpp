@@ -45,7 +45,10 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
     : memory_(config.memory_size),
       planted_(memory_),
       vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit),
-      watch_(memory_, planted_, vm_, config.cpus > 1),
+      watch_(memory_, planted_, vm_, config.cpus > 1,
+             [this] {
+               for (const auto& vcpu : vcpus_) vcpu->kick();
+             }),
       ports_(bus_lock_),
       mmio_(bus_lock_) {
   if (config.cpus > system.max_vcpus()) {
