@@ -70,6 +70,15 @@ CLI::Option* add_image(CLI::App& command, Options& options) {
   return image;
 }
 
+bool add_drives(RunOptions& run, const CLI::results_t& texts) {
+  try {
+    for (const std::string& text : texts) run.drives.push_back(parse_drive(text));
+  } catch (const HostError& error) {
+    throw CLI::ValidationError(error.what());
+  }
+  return true;
+}
+
 void add_run_options(CLI::App& command, Options& options) {
   RunOptions& run = options.run;
   add_image(command, options);
@@ -97,6 +106,13 @@ void add_run_options(CLI::App& command, Options& options) {
   command.add_option("--initrd", run.initrd, "initial RAM disk (the first module)")->type_name("FILE");
   command.add_option("--module", run.modules, "a boot module, with its arguments; repeatable")
       ->type_name("'FILE [ARGS]'")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      .add_option(
+          "--drive", [&run](const CLI::results_t& results) { return add_drives(run, results); },
+          "a disk image or block device; ro: not written; snapshot: what is written is dropped; repeatable")
+      ->type_name("FILE[,if=ide|virtio][,ro][,snapshot]")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command

@@ -8,6 +8,7 @@
 
 #include "gdbstub/endpoint.hpp"
 #include "vmm/debug/debugger.hpp"
+#include "vmm/devices/drive_spec.hpp"
 #include "vmm/loader/boot_image.hpp"
 
 namespace vmm {
@@ -24,6 +25,7 @@ struct RunOptions {
   std::string initrd;                ///< a path; empty: none
   std::vector<std::string> modules;  ///< "FILE[ ARGS]" each
   std::string serial;
+  std::vector<DriveSpec> drives;
   std::optional<FormatRequest> format;
   std::string symbols;
   std::optional<gdb::x86::Shape> registers;  ///< empty: chosen by the image

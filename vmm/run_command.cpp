@@ -18,6 +18,7 @@
 #include "vmm/commands.hpp"
 #include "vmm/console.hpp"
 #include "vmm/debug/debugger.hpp"
+#include "vmm/devices/disk_file.hpp"
 #include "vmm/gdb_process.hpp"
 #include "vmm/kvm/probes.hpp"
 #include "vmm/loader/image_file.hpp"
@@ -37,6 +38,9 @@ class Files {
     config_.boot.command_line = options.append;
     config_.boot.image_name = options.image;
     if (!options.initrd.empty()) add_module(options.initrd, options.initrd);
+    for (const DriveSpec& drive : options.drives) {
+      config_.drives.push_back({.interface = drive.interface, .disk = &disks_.emplace_back(drive)});
+    }
     for (const std::string& module : options.modules) add_module(module.substr(0, module.find(' ')), module);
   }
   const MachineConfig& config() const { return config_; }
@@ -48,6 +52,7 @@ class Files {
   }
   ImageFile image_;
   std::list<ImageFile> modules_;
+  std::list<DiskFile> disks_;
   MachineConfig config_;
 };
 

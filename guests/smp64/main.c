@@ -15,6 +15,7 @@ volatile unsigned long shared_counter;
 
 static unsigned long rounds; /* 0: for ever */
 static bool shared;
+static bool events;
 static bool halt;
 static volatile bool work_begins;
 static bool panicked;
@@ -53,6 +54,7 @@ static void work_round(struct cpu* cpu, unsigned long round) {
   station_6(cpu, round);
   station_7(cpu, round);
   if (shared) touch_shared();
+  if (events) make_events(cpu);
   cpu->work_counter = cpu->work_counter + 1;
 }
 
@@ -77,6 +79,7 @@ void ap_main(struct cpu* cpu) {
 }
 
 void handle_trap(struct trap_frame* frame) {
+  if (mend_event(frame)) return;
   /* One CPU's line at a time: the first one's is the last. */
   if (!__atomic_test_and_set(&panicked, __ATOMIC_SEQ_CST)) {
     print("smp64: cpu %u: exception %lu, error %lx at %lx\n", this_cpu()->id, frame->vector, frame->error_code,
@@ -94,6 +97,7 @@ static void report(void) {
     print("cpu %u: %lu rounds, visits", i, cpus[i].work_counter);
     for (unsigned k = 0; k < kStations; k++) print(" %lu", cpus[i].visits[k]);
     print("\n");
+    if (events) print("cpu %u: %lu faults, %lu writes, %lu loads\n", i, cpus[i].faults, cpus[i].writes, cpus[i].loads);
   }
   if (shared) print("shared: %lu\n", shared_counter);
   power_off();
@@ -107,6 +111,8 @@ void kernel_main(const struct pvh_start_info* info) {
   __asm__ volatile("sgdt %0; sidt %1" : "=m"(gdt), "=m"(idt));
   rounds = word_value(line, "rounds", 0);
   shared = has_word(line, "shared");
+  events = has_word(line, "events");
+  prepare_events();
   halt = has_word(line, "halt");
   find_cpus(word_value(line, "cpus", kMaxCpus));
   start_cpus();

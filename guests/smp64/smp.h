@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/traps.h"
+
 enum { kMaxCpus = 32, kStations = 8 };
 
 struct cpu {
@@ -12,9 +14,10 @@ struct cpu {
   unsigned apic_id;
   volatile bool started;
   volatile bool finished;
-  volatile unsigned long work_counter;      /* rounds done */
-  volatile unsigned long hits;              /* of any station */
-  volatile unsigned long visits[kStations]; /* of each station */
+  volatile unsigned long work_counter;          /* rounds done */
+  volatile unsigned long hits;                  /* of any station */
+  volatile unsigned long visits[kStations];     /* of each station */
+  volatile unsigned long faults, writes, loads; /* made by make_events() and survived */
 };
 
 extern struct cpu cpus[kMaxCpus]; /* cpus[0] is the BSP */
@@ -31,3 +34,9 @@ struct cpu* this_cpu(void);
 
 /* What a started CPU calls, on its stack. main.c defines it. */
 void ap_main(struct cpu* cpu);
+
+/* events.c */
+void prepare_events(void);
+void make_events(struct cpu* cpu);
+/* False: the exception is none of those. */
+bool mend_event(struct trap_frame* frame);

@@ -30,9 +30,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   state.segments[vmm::kSs].db = (input.code_flags & 4) != 0;
   state.segments[vmm::kSs].base = input.stack_base;
 
+  vmm::CpuState after = state;
+  after.gpr[vmm::kRcx] = state.gpr[vmm::kRbx];
   constexpr std::uint64_t kLargest = 16384;  // XSAVE's area
   for (const vmm::MemoryOperand& operand : vmm::memory_operands(state, memory)) {
     VMM_CHECK(operand.size <= kLargest);
+    (void)vmm::touched(operand, state, after);
     VMM_CHECK(vmm::mode_of(state) == vmm::CpuMode::kLong64 || operand.linear >> 32U == 0);
   }
   VMM_CHECK(vmm::side_exits(state, memory).vectors.size() <= 4);

@@ -191,6 +191,10 @@ class Gdb:
         with self._changed:
             equal(list(self._stops), [], "stops")
 
+    def said(self, pattern):
+        """Waits until gdb, or the guest's console, has said this."""
+        self._wait(lambda: re.search(pattern, "".join(self._said)), pattern)
+
     def states(self):
         """Of each thread: `stopped` or `running`."""
         return {int(row["id"]): row["state"] for row in self.run("-thread-info")["threads"]}

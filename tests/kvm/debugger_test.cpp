@@ -275,3 +275,60 @@ TEST_CASE("the time that the guest stands for its user does not pass on its cloc
   bench.resume(gdb::ResumePlan::Verb::kStep);
   REQUIRE(vm.clock() < stopped_at + kHour / 2);
 }
+
+TEST_CASE("a break and an hbreak at one place have a condition each", "[debugger]") {
+  const auto condition = [](unsigned value) {
+    const std::array code{std::byte{0x22}, static_cast<std::byte>(value), std::byte{0x27}};  // const8 VALUE · end
+    gdb::BreakpointActions actions;
+    actions.conditions.push_back(gdb::AgentExpression::verify(code, gdb::AgentUse::kCondition, {}).value());
+    return actions;
+  };
+  Bench bench(kCount);
+  bench.debugger.attach(bench);
+  bench.next();
+  const auto insert = [&](BreakpointType type, std::uint64_t address, unsigned value) {
+    REQUIRE(bench.debugger.breakpoints()->insert({.type = type, .address = address, .kind = 1}, condition(value)));
+  };
+  insert(BreakpointType::kSoftware, kCode + 3, 0);
+  insert(BreakpointType::kHardware, kCode + 3, 1);
+  insert(BreakpointType::kHardware, kCode + 4, 0);
+  insert(BreakpointType::kSoftware, kCode + 4, 1);
+  for (unsigned round = 0; round < 2; ++round) {
+    REQUIRE(bench.resume().reason == StopReason::kHardwareBreakpoint);
+    REQUIRE(bench.get(Register::kRip) == kCode + 3);
+    REQUIRE(bench.resume().reason == StopReason::kSoftwareBreakpoint);
+    REQUIRE(bench.get(Register::kRip) == kCode + 4);
+  }
+}
+
+TEST_CASE("watchpoints stop for what a device writes, with their address", "[debugger]") {
+  constexpr std::uint64_t kCell = 0x3004;
+  Bench bench({0xe6, 0xe9, 0x90, 0xeb, 0xfb});  // 1000: out 0xe9, al · 1002: nop · jmp 1000
+  bench.debugger.attach(bench);
+  bench.next();
+  Machine& machine = bench.debugger.machine();
+  std::uint8_t written = 0;
+  bench.console_port.on_write = [&] {
+    written = static_cast<std::uint8_t>(written + 1);
+    machine.memory().store(kCell, static_cast<std::uint8_t>(written / 2));  // every second write changes nothing
+    machine.watch().device_wrote(kCell, 1);
+  };
+  const auto insert = [&](BreakpointType type, std::uint64_t address) {
+    REQUIRE(bench.debugger.breakpoints()->insert({.type = type, .address = address, .kind = 4}, {}));
+  };
+  insert(BreakpointType::kReadWatch, kCell);
+  insert(BreakpointType::kWriteWatch, kCell);
+  for (unsigned count : {2U, 4U, 6U}) {
+    const gdb::StopEvent event = bench.resume();
+    REQUIRE(event.reason == StopReason::kWriteWatch);
+    REQUIRE(event.address == kCell);
+    REQUIRE(written == count);
+    REQUIRE(bench.get(Register::kRip) == kCode + 2);
+  }
+  insert(BreakpointType::kAccessWatch, kCell - 3);
+  for (unsigned count : {7U, 8U}) {
+    const gdb::StopEvent event = bench.resume();
+    REQUIRE(written == count);
+    REQUIRE(event.reason == (count == 7 ? StopReason::kAccessWatch : StopReason::kWriteWatch));
+  }
+}

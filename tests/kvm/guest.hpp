@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
@@ -22,7 +23,10 @@ inline constexpr std::uint64_t kCode = 0x1000;
 /// Takes what the guest prints.
 class Sink final : public HostPort {
  public:
+  std::function<void()> on_write;  ///< on the vCPU's thread, under the Bus lock, as a device's work
+
   void write(std::span<const std::byte> bytes) override {
+    if (on_write) on_write();
     const std::lock_guard lock(mutex_);
     for (std::byte byte : bytes) text_ += static_cast<char>(byte);
   }

@@ -33,4 +33,11 @@ std::uint64_t linear_pc(const CpuState& state) {
   return static_cast<std::uint32_t>(state.segments[kCs].base + state.rip);
 }
 
+std::uint64_t stack_top(const CpuState& state) {
+  const std::uint64_t rsp = state.gpr[kRsp];
+  if (mode_of(state) == CpuMode::kLong64) return rsp;
+  const Segment& ss = state.segments[kSs];
+  return static_cast<std::uint32_t>(ss.base + (rsp & (ss.db ? 0xffffffffU : 0xffffU)));
+}
+
 }  // namespace vmm

@@ -102,6 +102,7 @@ inline constexpr std::uint64_t kEferLma = 1U << 10;
 inline constexpr std::uint64_t kEferNxe = 1U << 11;
 inline constexpr std::uint64_t kRflagsTf = 1U << 8;
 inline constexpr std::uint64_t kRflagsIf = 1U << 9;
+inline constexpr std::uint64_t kRflagsDf = 1U << 10;
 inline constexpr std::uint64_t kRflagsRf = 1U << 16;
 inline constexpr std::uint64_t kRflagsVm = 1U << 17;
 
@@ -113,5 +114,7 @@ std::string_view name_of(CpuMode mode);
 unsigned cpl_of(const CpuState& state);
 /// The linear address of the next instruction: rip in 64-bit mode, else the low 32 bits of CS.base + rip.
 std::uint64_t linear_pc(const CpuState& state);
+/// The linear address of the top of the stack: rsp in 64-bit mode, else SS.base and as much of it as SS.B says.
+std::uint64_t stack_top(const CpuState& state);
 
 }  // namespace vmm

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <optional>
 #include <set>
 #include <utility>
@@ -155,34 +156,46 @@ std::expected<PageWalkResult, PageFault> walk(const CpuState& state, const Guest
 
 namespace {
 
-/// Pages by the level they were found at: a recursive mapping makes one page a table of several levels.
-using TablesFound = std::set<std::pair<std::size_t, std::uint64_t>>;
+constexpr std::uint64_t kTableSize = 4096;
+
+std::uint64_t page_of(std::uint64_t table) { return table & ~(kTableSize - 1); }
+
+/// Tables by the level they were found at: a recursive mapping makes one page a table of several levels. Modes share
+/// no levels, but for four of the five. PAE's top tables have 32 bytes, so one page may hold many.
+using TablesFound = std::set<std::pair<const Level*, std::uint64_t>>;
 
 /// A large page's entry, or one of a page table, leads to no further table.
 void add_tables(const GuestMemory& memory, const PagingMode& mode, std::size_t level, std::uint64_t table,
                 TablesFound& found) {
-  constexpr std::uint64_t kTable = 4096;
-  if (!memory.contains(table & ~(kTable - 1), kTable) || !found.emplace(level, table & ~(kTable - 1)).second) return;
+  if (!memory.contains(page_of(table), kTableSize) || !found.emplace(&mode.levels[level], table).second) return;
   if (level + 1 == mode.levels.size()) return;
+  std::array<std::byte, kTableSize> bytes{};
   const std::size_t entries = std::size_t{1} << mode.levels[level].index_bits;
+  memory.read(table, std::span(bytes).first(entries * mode.entry_size));
   for (std::size_t i = 0; i < entries; ++i) {
-    const auto entry = load_entry(memory, table + i * mode.entry_size, mode.entry_size);
-    if (!entry || (*entry & kPresent) == 0) continue;
-    if (mode.levels[level].may_map && (*entry & kLargePage) != 0) continue;
-    add_tables(memory, mode, level + 1, *entry & kAddressMask, found);
+    std::uint64_t entry = 0;
+    std::memcpy(&entry, &bytes.at(i * mode.entry_size), mode.entry_size);
+    if ((entry & kPresent) == 0) continue;
+    if (mode.levels[level].may_map && (entry & kLargePage) != 0) continue;
+    add_tables(memory, mode, level + 1, entry & kAddressMask, found);
   }
 }
 
 }  // namespace
 
-std::vector<std::uint64_t> table_pages(const CpuState& state, const GuestMemory& memory) {
-  if ((state.cr0 & kCr0Pg) == 0) return {};
-  const PagingMode mode = paging_mode(state);
+std::vector<std::uint64_t> table_pages(std::span<const CpuState> roots, const GuestMemory& memory) {
   TablesFound found;
-  add_tables(memory, mode, 0, state.cr3 & mode.root_mask, found);
-  std::set<std::uint64_t> pages;
-  for (const auto& [level, page] : found) pages.insert(page);
-  return {pages.begin(), pages.end()};
+  for (const CpuState& root : roots) {
+    if ((root.cr0 & kCr0Pg) == 0) continue;
+    const PagingMode mode = paging_mode(root);
+    add_tables(memory, mode, 0, root.cr3 & mode.root_mask, found);
+  }
+  std::vector<std::uint64_t> pages;
+  for (const auto& [level, table] : found) pages.push_back(page_of(table));
+  std::ranges::sort(pages);
+  const auto repeated = std::ranges::unique(pages);
+  pages.erase(repeated.begin(), repeated.end());
+  return pages;
 }
 
 std::vector<LinearPiece> linear_pieces(const CpuState& state, const GuestMemory& memory, std::uint64_t address,

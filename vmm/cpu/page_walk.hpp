@@ -41,8 +41,9 @@ std::string describe(const PageFault& fault);
 /// Outside long mode (EFER.LMA clear) only the low 32 bits of `linear` count.
 std::expected<PageWalkResult, PageFault> walk(const CpuState& state, const GuestMemory& memory, std::uint64_t linear);
 
-/// The guest-physical addresses of all paging structures in use, each 4 KiB; none when paging is off.
-std::vector<std::uint64_t> table_pages(const CpuState& state, const GuestMemory& memory);
+/// The guest-physical addresses of all paging structures that these CR3s lead to, each 4 KiB, in order; none of a state
+/// with paging off. What several share is walked once.
+std::vector<std::uint64_t> table_pages(std::span<const CpuState> roots, const GuestMemory& memory);
 
 /// A part of a linear range that lies in one page of memory.
 struct LinearPiece {

@@ -208,6 +208,27 @@ void Breakpoints::plan_execution(Plan& plan, States states) {
   }
 }
 
+/// What user mode runs into shows at the guest's #BP handler, which a register watches (CpuRun); when `hbreak`s have
+/// them all, a trap does.
+void Breakpoints::plan_hook(Plan& plan, States states) {
+  constexpr unsigned kVectorBp = 3;
+  const bool register_free = std::ranges::any_of(plan.registers, [](const auto& slot) { return !slot; });
+  if (!plan.user_traps || plan.trace || register_free) return;
+  std::set<std::uint64_t> handlers;
+  for (const CpuState* state : states) {
+    if ((state->cr0 & kCr0Pg) == 0) continue;  // it is far from user mode
+    if (const auto handler = handler_of(*state, *memory_, kVectorBp)) handlers.insert(*handler);
+  }
+  for (const std::uint64_t handler : handlers) {
+    Breakpoint row;
+    row.spec.address = handler;
+    row.hook = true;
+    row.places = places_of(handler, states);
+    place_in_memory(plan, row);
+    plan.rows.push_back(std::move(row));
+  }
+}
+
 void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
   using Kind = Catchpoint::Kind;
   using Space = WatchedAccess::Space;
@@ -244,7 +265,7 @@ void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
 /// Pages with traps that the guest may write to, or is still to put the code into: its writes go under the traps. User
 /// code that is still to come may be copied by the kernel, so it must not read the traps, either; its first instruction
 /// can't be fetched, which shows that it is there.
-void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) const {
+void Breakpoints::protect_writable(Plan& plan, HeldPages& held) const {
   using Traps = kvm::ProtectedPage::Traps;
   if (!host().protect_writes) return;
   std::map<std::uint64_t, Traps> pages;
@@ -257,11 +278,8 @@ void Breakpoints::protect_writable(Plan& plan, const WatchContext& context) cons
       if (place.promised || place.writable || overwritten_.contains(page)) pages.emplace(page, Traps::kWrites);
     }
   }
-  if (pages.empty()) return;
-  const std::vector<HeldPage> held = pages_of_the_cpu(context);
   for (const auto& [page, traps] : pages) {
-    const bool taken = stacks_.contains(page) || std::ranges::find(held, page, &HeldPage::physical) != held.end();
-    if (!taken && !plan.protects(page)) plan.pages.push_back({.physical = page, .traps = traps});
+    if (!held.holder_of(page) && !plan.protects(page)) plan.pages.push_back({.physical = page, .traps = traps});
   }
 }
 
@@ -282,8 +300,10 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
   }
   for (const CpuState* state : states) remember_root(*state);
   const WatchContext context{host(), *memory_, states, roots_, stacks_};
-  plan_watchpoints(*plan, context);
+  HeldPages held(context);
+  plan_watchpoints(*plan, context, held);
   plan_execution(*plan, states);
+  plan_hook(*plan, states);
   if (plan->trace) {
     for (Breakpoint& row : plan->rows) {
       if (is_watch(row.spec) || row.mechanism == Mechanism::kWaiting) continue;
@@ -297,8 +317,7 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
                            return place ? place->user : is_user_half(row.spec.address);
                          });
                        });
-  protect_writable(*plan, context);
-  cover_protected_pages(*plan);
+  protect_writable(*plan, held);
   plan->values = std::make_shared<WatchedValues>(*memory_, plan->rows);
   plan_ = std::move(plan);
   return plan_;

@@ -88,8 +88,9 @@ class Breakpoints {
   bool behind_stack_load(const Breakpoint::Place& place) const;
   void place_in_memory(Plan& plan, Breakpoint& row);
   void plan_execution(Plan& plan, States states);
+  void plan_hook(Plan& plan, States states);
   void plan_catchpoints(Plan& plan, States states) const;
-  void protect_writable(Plan& plan, const WatchContext& context) const;
+  void protect_writable(Plan& plan, HeldPages& held) const;
   std::set<std::uint64_t> all_handlers(States states) const;
   void remember_root(const CpuState& state);
 

@@ -8,7 +8,6 @@
 #include "vmm/cpu/page_walk.hpp"
 #include "vmm/debug/breakpoint_actions.hpp"
 #include "vmm/debug/interrupt_frame.hpp"
-#include "vmm/debug/memory_operands.hpp"
 #include "vmm/debug/software_step.hpp"
 
 namespace vmm {
@@ -72,7 +71,8 @@ void CpuRun::give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on) {
     dr6_ |= dr6;
     return;
   }
-  if (std::exchange(dirty_, false)) vcpu.set_state(state_);
+  if (dirty_) vcpu.set_state(state_);
+  dirty_ = false;
   vcpu.raise_debug_exception(dr6);
 }
 
@@ -101,14 +101,15 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
   }
   leg.debug.trap_int3 = task_.planted && !tracing() && plan_->any_in_memory();
   const bool stepped_before = std::exchange(stepping_, step);
-  leg.debug.trap_debug = context_.step_flag_loose || (stepped_before && host_.stale_step);
+  leg.debug.trap_debug = context_.loose_step_flags > 0 || (stepped_before && host_.stale_step);
   hook(leg, vcpu);
   if (!host_.guest_registers_beside) guest_registers_.arm(vcpu, leg.debug);
   const bool interruptible =
       !(leg.debug.block_interrupts && host_.block_interrupts) && (state_.rflags & kRflagsIf) != 0;
-  if (step && interruptible && (state_.rflags & kRflagsTf) == 0) context_.step_flag_loose = true;
-  read_ = tracing() ? read_by_next_instruction(state_, context_.machine.memory(), *plan_) : std::nullopt;
-  dirty_ = false;
+  loosens_ = step && interruptible && (state_.rflags & kRflagsTf) == 0;
+  if (loosens_) ++context_.loose_step_flags;
+  operands_.clear();
+  if (tracing() && steps_for_reads(*plan_)) operands_ = memory_operands(state_, context_.machine.memory());
   return leg;
 }
 
@@ -197,13 +198,22 @@ StopCause CpuRun::tidy(const StopCause& reported) {
     dirty_ = state_ != before;
   }
   auto* trap = std::get_if<DebugTrap>(&cause);
-  if (trap != nullptr && context_.step_flag_loose && !stepping_ && (trap->dr6 & DebugTrap::kSingleStep) != 0 &&
-      (state_.rflags & kRflagsTf) != 0) {
-    trap->dr6 &= ~DebugTrap::kSingleStep;
-    state_.rflags &= ~kRflagsTf;
-    dirty_ = true;
-  }
+  const bool step_ended = trap != nullptr && (trap->dr6 & DebugTrap::kSingleStep) != 0;
+  const bool nothing_ran = state_.rip == launched_.rip && state_.gpr == launched_.gpr;
+  if (std::exchange(loosens_, false) && (step_ended || nothing_ran)) --context_.loose_step_flags;
+  if (step_ended && !stepping_ && (state_.rflags & kRflagsTf) != 0) find_step_flag(*trap);
   return cause;
+}
+
+/// The guest has run into TF that is ours, if any of ours is about.
+void CpuRun::find_step_flag(DebugTrap& trap) {
+  unsigned loose = context_.loose_step_flags;
+  while (loose > 0 && !context_.loose_step_flags.compare_exchange_weak(loose, loose - 1)) {
+  }
+  if (loose == 0) return;
+  trap.dr6 &= ~DebugTrap::kSingleStep;
+  state_.rflags &= ~kRflagsTf;
+  dirty_ = true;
 }
 
 bool CpuRun::stop(gdb::StopReason reason, std::uint64_t address, std::string console, gdb::BreakpointSpec spec) {
@@ -289,19 +299,21 @@ bool CpuRun::judge_hit(kvm::Vcpu& vcpu, const Hit& hit) {
   at_breakpoint_ = false;
   if (hit.reason >= gdb::StopReason::kWriteWatch) return stop(hit.reason, hit.address, {}, hit.spec);
   const std::uint64_t pc = linear_pc(state_);
-  const Breakpoint* row = plan_->at(pc);
-  if (row == nullptr || !plan_->counts_in(pc, state_.cr3)) return step_off(vcpu);
+  if (!plan_->counts_in(pc, state_.cr3)) return step_off(vcpu);
   StoppedCpu cpu(context_.machine, vcpu, state_, context_.layout, context_.say);
-  const HitVerdict verdict = run_actions(*row->actions, cpu);
-  (verdict.counts ? row->counts->hits : row->counts->passes).fetch_add(1, std::memory_order_relaxed);
-  if (!verdict.stops) return step_off(vcpu);
-  at_breakpoint_ = true;
-  return stop(hit.reason, 0, verdict.why, hit.spec);
+  for (const Breakpoint& row : plan_->all_at(pc)) {
+    const HitVerdict verdict = run_actions(*row.actions, cpu);
+    (verdict.counts ? row.counts->hits : row.counts->passes).fetch_add(1, std::memory_order_relaxed);
+    if (!verdict.stops) continue;
+    at_breakpoint_ = true;
+    return stop(hit_of(row).reason, 0, verdict.why, row.spec);
+  }
+  return step_off(vcpu);
 }
 
 /// What is found by looking after each instruction.
 bool CpuRun::judge_looks(kvm::Vcpu& vcpu) {
-  if (const auto row = read_) {
+  if (const auto row = read_by_step(operands_, launched_, state_, *plan_)) {
     const Breakpoint& watch = plan_->rows.at(*row);
     plan_->values->changed(plan_->rows, *row);
     return judge_hit(vcpu, hit_of(watch));

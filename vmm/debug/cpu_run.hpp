@@ -14,11 +14,13 @@
 #include <optional>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "gdbstub/types.hpp"
 #include "gdbstub/x86/registers.hpp"
 #include "vmm/debug/breakpoints.hpp"
 #include "vmm/debug/guest_registers.hpp"
+#include "vmm/debug/memory_operands.hpp"
 #include "vmm/debug/plan.hpp"
 #include "vmm/debug/traps.hpp"
 #include "vmm/kvm/probes.hpp"
@@ -34,8 +36,10 @@ struct RunContext {
   /// A line of the guest's for the user (dprintf). Thread: any.
   std::function<void(std::string)> say;
   bool block_interrupts = true;  ///< while stepping
-  /// An interrupt may have put the TF of a step of ours into a frame that nobody knows.
-  std::atomic<bool> step_flag_loose = false;
+  /// Steps into which an interrupt may have come that has not returned: TF of ours lies in a frame, or in a copy of it
+  /// that a kernel has made, and nothing tells where. It is found when it comes back to the CPU; of a task that never
+  /// runs again, never.
+  std::atomic<unsigned> loose_step_flags = 0;
 };
 
 /// What it shall do.
@@ -74,6 +78,7 @@ class CpuRun final : public Course {
 
   const Outcome& outcome() const { return outcome_; }
   const CpuState& state() const { return state_; }
+  /// KVM may not have state(): also when it refused it, and no leg ran.
   bool dirty() const { return dirty_; }
   /// It was to get off what lies at its program counter, and did not come to it.
   bool must_get_off() const { return get_off_; }
@@ -88,6 +93,7 @@ class CpuRun final : public Course {
   std::array<std::optional<std::uint64_t>, 4> side_addresses(kvm::Vcpu& vcpu);
   bool continue_in_software();
   StopCause tidy(const StopCause& cause);
+  void find_step_flag(DebugTrap& trap);
   void give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on);
   bool judge(kvm::Vcpu& vcpu, const Verdict& verdict);
   bool judge_step(kvm::Vcpu& vcpu);
@@ -109,6 +115,7 @@ class CpuRun final : public Course {
   bool dirty_;
   bool get_off_;
   bool stepping_ = false;  // the present leg is a step
+  bool loosens_ = false;   // … and counted in loose_step_flags until it has ended as steps do
   bool at_breakpoint_ = false;
   CpuState launched_;  // what the present leg began with
   HandlerHooks hooks_;
@@ -117,7 +124,7 @@ class CpuRun final : public Course {
   std::optional<DescriptorTable> handlers_idt_;
   std::optional<std::uint8_t> exception_;
   std::uint64_t dr6_ = 0;
-  std::optional<std::size_t> read_;  // the row that the instruction of the present leg reads
+  std::vector<MemoryOperand> operands_;  // of the present leg's instruction, when reads are looked for
   Outcome outcome_ = Parked{};
 };
 

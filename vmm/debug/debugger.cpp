@@ -82,7 +82,7 @@ void Debugger::forget_debugger() {
   listener_ = nullptr;
   run_->debugger_left();
   breakpoints_.clear();
-  explained_.clear();
+  watch_news_.forget();
 }
 
 void Debugger::leave_running() {
@@ -264,16 +264,9 @@ void Debugger::tell(gdb::StopEvent event) {
   if (listener_ != nullptr) listener_->stopped(last_event_);
 }
 
-/// How each watchpoint is served, said once.
 void Debugger::planned(const Plan& plan) {
-  for (const Breakpoint& row : plan.rows) {
-    const bool slow = row.mechanism == Breakpoint::Mechanism::kPage || row.mechanism == Breakpoint::Mechanism::kCompare;
-    if (!is_watch(row.spec) || !slow) continue;
-    std::string line = fmt::format("watch {:#x} ({} byte{}): by {}: {}\n", row.spec.address, row.spec.kind,
-                                   row.spec.kind == 1 ? "" : "s", describe(row), row.why);
-    const bool news = explained_.insert(line).second;
-    if (news && listener_ != nullptr) listener_->console(line);
-  }
+  const std::string news = watch_news_.of(plan);
+  if (!news.empty() && listener_ != nullptr) listener_->console(news);
 }
 
 void Debugger::stopped(gdb::StopEvent event) {
@@ -291,11 +284,10 @@ void Debugger::tell_all(std::vector<gdb::StopEvent> events) {
 
 void Debugger::crashed(unsigned vcpu, const Crash& crash) {
   run_when_stopped_ = false;
-  const bool triple_fault = crash.signal == Signal::kSegv;
-  const auto* caught = triple_fault ? breakpoints_.last_plan().catchpoint(Catchpoint::Kind::kTripleFault) : nullptr;
-  if (caught != nullptr && listener_ != nullptr) {
-    return tell(signal_event(Signal::kTrap, vcpu, vmm::tell(*caught, run_->state(vcpu)) + crash.text + "\n"));
+  if (!crash.caught.empty() && listener_ != nullptr) {
+    return tell(signal_event(Signal::kTrap, vcpu, crash.caught + crash.text + "\n"));
   }
+  const bool triple_fault = crash.signal == Signal::kSegv;
   const auto policy = triple_fault ? options_.on_triple_fault : DebuggerOptions::OnTripleFault::kAuto;
   const bool hold = policy == DebuggerOptions::OnTripleFault::kStop ||
                     (policy == DebuggerOptions::OnTripleFault::kAuto && listener_ != nullptr);

@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +18,7 @@
 #include "vmm/debug/breakpoints.hpp"
 #include "vmm/debug/monitor.hpp"
 #include "vmm/debug/run_control.hpp"
+#include "vmm/debug/watch_news.hpp"
 #include "vmm/machine/machine.hpp"
 
 namespace vmm {
@@ -128,9 +128,9 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   gdb::TargetListener* listener_ = nullptr;
   gdb::StopEvent last_event_;
   std::map<unsigned, gdb::StopEvent> last_of_;  // of each vCPU, in non-stop mode
-  std::set<std::string> explained_;             // how watchpoints are served
-  bool reset_wanted_ = false;                   // a caught reset: to be done at the next resume
-  bool run_when_stopped_ = false;               // nobody is attached, and no stop is to stay
+  WatchNews watch_news_;
+  bool reset_wanted_ = false;      // a caught reset: to be done at the next resume
+  bool run_when_stopped_ = false;  // nobody is attached, and no stop is to stay
   bool ended_ = false;
   bool block_interrupts_ = true;
   unsigned looks_ = 0;       // since the last resume, for what is not mapped

@@ -147,14 +147,6 @@ SideExits side_exits(const CpuState& state, const GuestMemory& memory) {
 
 namespace {
 
-/// The linear address of the top of the stack.
-std::uint64_t stack_top(const CpuState& state) {
-  const std::uint64_t rsp = state.gpr[kRsp];
-  if (mode_of(state) == CpuMode::kLong64) return rsp;
-  const Segment& ss = state.segments[kSs];
-  return ss.base + (rsp & (ss.db ? 0xffffffffU : 0xffffU));
-}
-
 template <typename Word>
 std::optional<ExceptionOrigin> origin_on_stack(const CpuState& state, const GuestMemory& memory, bool has_code) {
   const auto words = load_linear<std::array<Word, 3>>(state, memory, stack_top(state));

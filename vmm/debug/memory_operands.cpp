@@ -36,12 +36,13 @@ std::uint64_t addend(const CpuState& state, const Instruction& instruction) {
   }
 }
 
+constexpr std::uint64_t kRepeats = ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
+
 /// Names memory, but touches none; or runs no iteration.
 bool touches_nothing(const CpuState& state, const ZydisDecodedInstruction& instruction) {
   constexpr std::array kCategories{ZYDIS_CATEGORY_WIDENOP, ZYDIS_CATEGORY_PREFETCH, ZYDIS_CATEGORY_PREFETCHWT1};
   constexpr std::array kMnemonics{ZYDIS_MNEMONIC_INVLPG, ZYDIS_MNEMONIC_CLFLUSH, ZYDIS_MNEMONIC_CLFLUSHOPT,
                                   ZYDIS_MNEMONIC_CLWB, ZYDIS_MNEMONIC_CLDEMOTE};
-  constexpr std::uint64_t kRepeats = ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
   if (std::ranges::find(kCategories, instruction.meta.category) != kCategories.end()) return true;
   if (std::ranges::find(kMnemonics, instruction.mnemonic) != kMnemonics.end()) return true;
   return (instruction.attributes & kRepeats) != 0 && truncated(state.gpr[kRcx], instruction.address_width) == 0;
@@ -61,7 +62,8 @@ MemoryOperand operand_of(const CpuState& state, const Instruction& instruction, 
   return {.linear = mode_of(state) == CpuMode::kLong64 ? linear : truncated(linear, 32),
           .size = operand.size / 8U,
           .read = (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0,
-          .written = written};
+          .written = written,
+          .counter_bits = (instruction.head.attributes & kRepeats) != 0 ? instruction.head.address_width : 0U};
 }
 
 }  // namespace
@@ -80,18 +82,36 @@ std::vector<MemoryOperand> memory_operands(const CpuState& state, const GuestMem
   return found;
 }
 
-std::optional<std::size_t> read_by_next_instruction(const CpuState& state, const GuestMemory& memory,
-                                                    const Plan& plan) {
-  const auto wanted = [](const Breakpoint& row) {
-    return row.mechanism == Breakpoint::Mechanism::kCompare && is_watch(row.spec) && watches_reads(row.spec);
-  };
-  if (!std::ranges::any_of(plan.rows, wanted)) return std::nullopt;
-  for (const MemoryOperand& operand : memory_operands(state, memory)) {
+namespace {
+
+bool watches_reads_by_stepping(const Breakpoint& row) {
+  return row.mechanism == Breakpoint::Mechanism::kCompare && is_watch(row.spec) && watches_reads(row.spec);
+}
+
+}  // namespace
+
+MemoryOperand touched(MemoryOperand operand, const CpuState& before, const CpuState& after) {
+  // Elsewhere than there or behind it, RCX is no counter any more.
+  const bool here = operand.counter_bits != 0 && after.rip - before.rip <= ZYDIS_MAX_INSTRUCTION_LENGTH;
+  const std::uint64_t count = here ? truncated(before.gpr[kRcx] - after.gpr[kRcx], operand.counter_bits) : 0;
+  if (count < 2 || count > truncated(before.gpr[kRcx], operand.counter_bits)) return operand;
+  const std::uint64_t more = (count - 1) * operand.size;
+  if ((before.rflags & kRflagsDf) != 0) operand.linear -= more;
+  operand.size += more;
+  return operand;
+}
+
+bool steps_for_reads(const Plan& plan) { return std::ranges::any_of(plan.rows, watches_reads_by_stepping); }
+
+std::optional<std::size_t> read_by_step(std::span<const MemoryOperand> operands, const CpuState& before,
+                                        const CpuState& after, const Plan& plan) {
+  for (const MemoryOperand& named : operands) {
+    const MemoryOperand operand = touched(named, before, after);
     for (std::size_t i = 0; i < plan.rows.size(); ++i) {
       const gdb::BreakpointSpec& spec = plan.rows[i].spec;
-      const bool overlap = operand.linear < spec.address + spec.kind && spec.address < operand.linear + operand.size;
+      const bool overlap = spec.address - operand.linear < operand.size || operand.linear - spec.address < spec.kind;
       const bool counts = operand.read || (operand.written && spec.type == gdb::BreakpointType::kAccessWatch);
-      if (wanted(plan.rows[i]) && overlap && counts) return i;
+      if (watches_reads_by_stepping(plan.rows[i]) && overlap && counts) return i;
     }
   }
   return std::nullopt;

@@ -130,7 +130,7 @@ gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
   std::string out;
   const Breakpoints& breakpoints = debugger_.breakpoints_;
   for (const Breakpoint& row : breakpoints.last_plan().rows) {
-    if (row.catchpoint != nullptr) continue;
+    if (!row.users()) continue;
     std::string how = describe(row);
     if (is_watch(row.spec)) how += fmt::format(", {} bytes", row.spec.kind);
     out += breakpoint_line(row.spec.type, row.spec.address, std::move(how), *row.counts);
@@ -139,7 +139,7 @@ gdb::Result<std::string> Monitor::info_breakpoints(const Words&) {
   for (const auto& [key, counts] : breakpoints.counts()) {
     const auto& [type, address] = key;
     const bool known = std::ranges::any_of(breakpoints.last_plan().rows, [&](const Breakpoint& row) {
-      return row.catchpoint == nullptr && row.spec.type == type && row.spec.address == address;
+      return row.users() && row.spec.type == type && row.spec.address == address;
     });
     if (!known && counts->hits + counts->passes > 0) out += breakpoint_line(type, address, "not set", *counts);
   }

@@ -36,10 +36,8 @@ std::optional<std::size_t> WatchedValues::changed(const std::vector<Breakpoint>&
 }
 
 const Breakpoint* Plan::at(std::uint64_t linear) const {
-  const auto found = std::ranges::find_if(rows, [&](const Breakpoint& row) {
-    return !is_watch(row.spec) && row.catchpoint == nullptr && row.spec.address == linear;
-  });
-  return found == rows.end() ? nullptr : &*found;
+  auto found = all_at(linear);
+  return found.empty() ? nullptr : &found.front();
 }
 
 const Breakpoint* Plan::caught_at(std::uint64_t linear) const {

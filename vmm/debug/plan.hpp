@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <vector>
 
@@ -49,11 +50,14 @@ struct Breakpoint {
   std::shared_ptr<const gdb::BreakpointActions> actions;
   std::shared_ptr<Counts> counts;
   std::shared_ptr<Catchpoint> catchpoint;  ///< the entry of a handler is watched for it; else the user's breakpoint
+  bool hook = false;                       ///< or ours, on the guest's #BP handler, where user mode's traps show
   Mechanism mechanism = Mechanism::kWaiting;
   std::string why;                  ///< of kPage and kCompare: why not a debug register
   std::vector<Place> places;        ///< of kMemory, one for each page that the address means
   std::byte trap{};                 ///< of kMemory
   std::vector<LinearPiece> pieces;  ///< of a watchpoint that is mapped
+
+  bool users() const { return catchpoint == nullptr && !hook; }
 };
 
 /// The half of the address space where user mode lives.
@@ -97,7 +101,13 @@ struct Plan {
   bool user_matters = false;  ///< with `trace`: there is something to be seen in user mode
   bool trace = false;         ///< every CPU is stepped, and nothing is planted
 
-  /// The user's breakpoint (not a watchpoint) at this linear address.
+  /// The user's breakpoints (not watchpoints) at this linear address: a `break` and an `hbreak` may share it.
+  auto all_at(std::uint64_t linear) const {
+    return rows | std::views::filter([linear](const Breakpoint& row) {
+             return !is_watch(row.spec) && row.users() && row.spec.address == linear;
+           });
+  }
+  /// The first of them.
   const Breakpoint* at(std::uint64_t linear) const;
   /// The catchpoint whose handler begins there.
   const Breakpoint* caught_at(std::uint64_t linear) const;

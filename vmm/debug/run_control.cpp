@@ -140,8 +140,8 @@ void RunControl::crashed(unsigned vcpu, const Crash& crash) {
   if (non_stop_) {
     gdb::StopEvent told;
     told.thread = vcpu + 1;
-    told.signal = crash.signal;
-    told.console = crash.text + "\n";
+    told.signal = crash.caught.empty() ? crash.signal : gdb::Signal::kTrap;
+    told.console = crash.caught + crash.text + "\n";
     return stopped(vcpu, {std::move(told)});
   }
   if (!crash_) crash_ = std::pair(vcpu, crash);
@@ -204,7 +204,9 @@ void RunControl::go() {
   for (const Slot& slot : slots_) states.push_back(&slot.state);
   plan_ = breakpoints_.plan(states);
   owner_.planned(*plan_);
-  machine_.watch().set(plan_->ranges);
+  machine_.watch().set(plan_->ranges, [plan = plan_](unsigned id) {
+    return id < plan->rows.size() && plan->values->changed(plan->rows, id);
+  });
   if (!run_one_alone()) run_together();
 }
 

@@ -69,10 +69,18 @@ std::optional<Verdict> user_hook(const CpuState& state, const TrapContext& conte
   return GoOn{.step_over = true};
 }
 
+/// A trap of ours in memory, be it on that handler. Empty: not ours.
+std::optional<Verdict> planted_or_hook(const CpuState& state, const TrapContext& context) {
+  auto verdict = planted(state, linear_pc(state), context);
+  if (!verdict) return {};
+  auto hooked = user_hook(state, context);
+  return hooked ? hooked : verdict;
+}
+
 Verdict interpret_debug(const DebugTrap& trap, const CpuState& state, const TrapContext& context) {
   const std::uint64_t pc = linear_pc(state);
   if (trap.exception == kVectorBp) {
-    if (auto verdict = planted(state, pc, context)) return *verdict;
+    if (auto verdict = planted_or_hook(state, context)) return *verdict;
     return GoOn{.exception = kVectorBp};
   }
   if (context.stepping && std::ranges::find(context.hooks.step_ends_at, pc) != context.hooks.step_ends_at.end()) {
@@ -102,7 +110,7 @@ Verdict interpret_debug(const DebugTrap& trap, const CpuState& state, const Trap
 
 Verdict interpret_failure(const EmulationFailure& failure, const CpuState& state, const TrapContext& context) {
   const std::uint64_t pc = linear_pc(state);
-  if (auto verdict = planted(state, pc, context)) return *verdict;
+  if (auto verdict = planted_or_hook(state, context)) return *verdict;
   std::vector<std::byte> bytes = failure.bytes;
   if (bytes.empty()) {
     bytes.resize(15);
@@ -135,12 +143,14 @@ Verdict interpret(const StopCause& cause, const CpuState& state, const TrapConte
     Verdict operator()(const DebugTrap& trap) const { return interpret_debug(trap, state, context); }
     Verdict operator()(const EmulationFailure& failure) const { return interpret_failure(failure, state, context); }
     Verdict operator()(const TripleFault&) const {
+      const Catchpoint* catchpoint = context.plan.catchpoint(Catchpoint::Kind::kTripleFault);
       return Crash{
           gdb::Signal::kSegv,
           fmt::format("triple fault at {:#x} ({}, CPL {}): an exception found no handler (IDT base {:#x} limit "
                       "{:#x}, CR2 {:#x}); registers are as at the fault",
                       linear_pc(state), name_of(mode_of(state)), cpl_of(state), state.idt.base, state.idt.limit,
-                      state.cr2)};
+                      state.cr2),
+          catchpoint == nullptr ? std::string() : tell(*catchpoint, state)};
     }
     Verdict operator()(const HostFault& fault) const { return crash_of(fault, state); }
     Verdict operator()(const MachineRequest& request) const { return request; }

@@ -47,7 +47,8 @@ Hit hit_of(const Breakpoint& row, std::optional<CpuState> state = std::nullopt);
 /// The guest can't go on by itself.
 struct Crash {
   gdb::Signal signal;
-  std::string text;  ///< one line for the user
+  std::string text;      ///< one line for the user
+  std::string caught{};  ///< the line of the catchpoint for it, if there is one
 };
 Crash crash_of(const HostFault& fault, const CpuState& state);
 /// A stop that was asked for.

@@ -116,7 +116,7 @@ std::vector<std::uint64_t> pages_of(const Breakpoint& row) {
 }
 
 /// Why its pages can't be protected; empty when they can.
-std::string obstacle(const Breakpoint& row, const WatchContext& context, const std::vector<HeldPage>& held) {
+std::string obstacle(const Breakpoint& row, const WatchContext& context, HeldPages& held) {
   const bool reads = watches_reads(row.spec);
   if (!(reads ? context.host.protect_all : context.host.protect_writes)) {
     return reads ? "this host's KVM cannot show reads" : "this host's KVM cannot show writes";
@@ -127,7 +127,7 @@ std::string obstacle(const Breakpoint& row, const WatchContext& context, const s
       return "this host's KVM cannot show writes of user mode";
   }
   for (const std::uint64_t page : pages_of(row)) {
-    if (const auto holder = holder_of(page, context, held)) return "its page holds " + *holder;
+    if (const auto holder = held.likely_holder_of(page)) return "its page holds " + *holder;
     if (!reads) continue;
     for (const CpuState* state : context.states) {
       const auto code = walk(*state, context.memory, linear_pc(*state));
@@ -178,7 +178,8 @@ void add_ranges(Plan& plan, std::size_t index) {
                            .first = piece.physical,
                            .size = piece.size,
                            .reads = watches_reads(row.spec),
-                           .writes = row.spec.type != gdb::BreakpointType::kReadWatch});
+                           .writes = row.spec.type != gdb::BreakpointType::kReadWatch,
+                           .guests = row.mechanism != Mechanism::kCompare});
   }
 }
 
@@ -193,7 +194,6 @@ void protect(Plan& plan, std::size_t index) {
       present->traps = Traps::kAll;
     }
   }
-  add_ranges(plan, index);
 }
 
 }  // namespace
@@ -211,14 +211,14 @@ std::vector<kvm::DebugRegister> registers_for(Kind kind, std::uint64_t first, st
   return pieces;
 }
 
-std::vector<HeldPage> pages_of_the_cpu(const WatchContext& context) {
-  std::vector<HeldPage> held;
+HeldPages::Known HeldPages::find() const {
+  Known known;
   const auto add = [&](const CpuState& state, std::uint64_t linear, std::string what) {
-    if (const auto found = walk(state, context.memory, linear))
-      held.push_back({kvm::page_of(found->physical), std::move(what)});
+    if (const auto found = walk(state, context_.memory, linear))
+      known.stacks.try_emplace(kvm::page_of(found->physical), std::move(what));
   };
-  for (std::size_t i = 0; i < context.states.size(); ++i) {
-    const CpuState& state = *context.states[i];
+  for (std::size_t i = 0; i < context_.states.size(); ++i) {
+    const CpuState& state = *context_.states[i];
     const bool long_mode = (state.efer & kEferLma) != 0;
     const std::uint64_t base = long_mode ? 0 : state.segments[kSs].base;
     constexpr std::uint64_t kFrames = 512;  // what a few nested handlers push
@@ -229,7 +229,7 @@ std::vector<HeldPage> pages_of_the_cpu(const WatchContext& context) {
     const auto stack_of = [&](std::uint64_t offset, std::size_t size) {
       std::uint64_t top = 0;
       const auto bytes = std::as_writable_bytes(std::span(&top, 1)).first(size);
-      if (read_linear(state, context.memory, state.tr.base + offset, bytes) == size && top != 0) {
+      if (read_linear(state, context_.memory, state.tr.base + offset, bytes) == size && top != 0) {
         add(state, top - 1, fmt::format("an interrupt stack of CPU {}", i));
       }
     };
@@ -239,23 +239,28 @@ std::vector<HeldPage> pages_of_the_cpu(const WatchContext& context) {
       if (long_mode) stack_of(offset, 8);
     }
   }
-  for (const CpuState& state : context.roots) {
-    for (const std::uint64_t page : table_pages(state, context.memory)) held.push_back({page, "a page table"});
-  }
-  return held;
+  known.tables = table_pages(context_.roots, context_.memory);
+  return known;
 }
 
-std::optional<std::string> holder_of(std::uint64_t page, const WatchContext& context, std::span<const HeldPage> held) {
-  const auto holder = std::ranges::find(held, page, &HeldPage::physical);
-  if (holder != held.end()) return holder->what;
-  if (context.stacks.contains(page)) return "a stack";
-  for (const CpuState* state : context.states) {
-    if (looks_like_stack(page, *state, context.memory)) return "what looks like a stack";
-  }
+std::optional<std::string> HeldPages::holder_of(std::uint64_t page) {
+  if (!known_) known_ = find();
+  if (const auto stack = known_->stacks.find(page); stack != known_->stacks.end()) return stack->second;
+  if (std::ranges::binary_search(known_->tables, page)) return "a page table";
+  if (context_.stacks.contains(page)) return "a stack";
   return std::nullopt;
 }
 
-void plan_watchpoints(Plan& plan, const WatchContext& context) {
+std::optional<std::string> HeldPages::likely_holder_of(std::uint64_t page) {
+  const auto [row, is_new] = likely_.try_emplace(page);
+  if (!is_new) return row->second;
+  const auto looks = [&](const CpuState* state) { return looks_like_stack(page, *state, context_.memory); };
+  row->second = holder_of(page);
+  if (!row->second && std::ranges::any_of(context_.states, looks)) row->second = "what looks like a stack";
+  return row->second;
+}
+
+void plan_watchpoints(Plan& plan, const WatchContext& context, HeldPages& held) {
   bool any = false;
   for (Breakpoint& row : plan.rows) {
     if (!is_watch(row.spec)) continue;
@@ -270,12 +275,10 @@ void plan_watchpoints(Plan& plan, const WatchContext& context) {
       for (const Run& run : merged(plan, reads)) give_registers(plan, run, reads ? Kind::kAccess : Kind::kWrite);
     }
   }
-  std::optional<std::vector<HeldPage>> held;  // all page tables are walked for it: not at each resume
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
     Breakpoint& row = plan.rows[i];
     if (!is_watch(row.spec) || row.mechanism == Mechanism::kDebugRegister || row.pieces.empty()) continue;
-    if (!held) held = pages_of_the_cpu(context);
-    const std::string problem = obstacle(row, context, *held);
+    const std::string problem = obstacle(row, context, held);
     row.why = problem.empty() ? why : problem;
     row.mechanism = problem.empty() ? Mechanism::kPage : Mechanism::kCompare;
     if (problem.empty()) {
@@ -284,15 +287,10 @@ void plan_watchpoints(Plan& plan, const WatchContext& context) {
       plan.trace = true;
     }
   }
-}
-
-void cover_protected_pages(Plan& plan) {
+  // Of all: no debug register fires for an access that leaves the guest, as on a page that is protected for something
+  // else, nor for what a device writes.
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
-    const Breakpoint& row = plan.rows[i];
-    if (!is_watch(row.spec) || row.mechanism != Mechanism::kDebugRegister) continue;
-    const bool on_protected =
-        std::ranges::any_of(pages_of(row), [&](std::uint64_t page) { return plan.protects(page); });
-    if (on_protected) add_ranges(plan, i);
+    if (is_watch(plan.rows[i].spec)) add_ranges(plan, i);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -27,25 +28,35 @@ struct WatchContext {
   const std::set<std::uint64_t>& stacks;  ///< pages where stacks were found, in vain protected
 };
 
-/// Fills in mechanism, pieces and why of the plan's watchpoints, its data registers, ranges and pages.
-void plan_watchpoints(Plan& plan, const WatchContext& context);
+/// Guest-physical pages that must not be protected: the CPU itself writes to stacks and page tables, and such a write
+/// can't leave the guest. Found out at the first question, as all page tables are walked for it.
+class HeldPages {
+ public:
+  /// Of this context; what is behind it outlives this.
+  explicit HeldPages(const WatchContext& context) : context_(context) {}
 
-/// No debug register fires for an access that leaves the guest: what one watches on a page that is protected for
-/// something else is looked for there, too.
-void cover_protected_pages(Plan& plan);
+  /// What of the CPU's the page holds.
+  std::optional<std::string> holder_of(std::uint64_t page);
+  /// The same, or a stack by its look, which is full of return addresses.
+  std::optional<std::string> likely_holder_of(std::uint64_t page);
+
+ private:
+  struct Known {
+    std::map<std::uint64_t, std::string> stacks;
+    std::vector<std::uint64_t> tables;  // in order
+  };
+  Known find() const;
+
+  WatchContext context_;
+  std::optional<Known> known_;
+  std::map<std::uint64_t, std::optional<std::string>> likely_;
+};
+
+/// Fills in mechanism, pieces and why of the plan's watchpoints, its data registers, ranges and pages.
+void plan_watchpoints(Plan& plan, const WatchContext& context, HeldPages& held);
 
 /// The debug registers that a range takes: aligned pieces of 1, 2, 4 or 8 bytes (SDM 3B 18.2.5); at most one more than
 /// there are.
 std::vector<kvm::DebugRegister> registers_for(kvm::DebugRegister::Kind kind, std::uint64_t first, std::uint64_t size);
-
-/// Guest-physical pages that must not be protected, each with what it holds: the CPU itself writes to stacks and page
-/// tables, and such a write can't leave the guest.
-struct HeldPage {
-  std::uint64_t physical;
-  std::string what;
-};
-std::vector<HeldPage> pages_of_the_cpu(const WatchContext& context);
-/// What of the CPU's a page holds: one of `held`, or a stack by its look, which is full of return addresses.
-std::optional<std::string> holder_of(std::uint64_t page, const WatchContext& context, std::span<const HeldPage> held);
 
 }  // namespace vmm

@@ -26,6 +26,9 @@ class Bus {
   std::uint64_t read(std::uint64_t address, unsigned size);
   void write(std::uint64_t address, unsigned size, std::uint64_t value);
 
+  /// A device is there. Build time only.
+  bool has(std::uint64_t address) { return find(address) != nullptr; }
+
   struct Row {
     std::uint64_t base;
     std::uint64_t size;

@@ -40,8 +40,7 @@ struct [[gnu::packed]] DmaOrder {  // all big endian
 
 }  // namespace
 
-FwCfg::FwCfg(GuestMemory& memory, PlantedBytes& planted, Contents contents)
-    : memory_(memory), planted_(planted), items_(std::move(contents.items)) {
+FwCfg::FwCfg(DeviceMemory& memory, Contents contents) : memory_(memory), items_(std::move(contents.items)) {
   VMM_CHECK(contents.files.size() <= kMostFiles);
   append(items_[kSignature], std::array{'Q', 'E', 'M', 'U'});
   append(items_[kId], kTraditional | kHasDma);
@@ -95,35 +94,26 @@ std::span<const std::byte> FwCfg::take(std::uint32_t most) {
 }
 
 void FwCfg::dma(std::uint64_t address) {
-  DmaOrder order{};
-  const auto bytes = std::as_writable_bytes(std::span(&order, 1));
-  if (memory_.read(address, bytes) != bytes.size()) return;
-  planted_.hide(address, bytes);
-  const std::uint32_t control = std::byteswap(order.control);
-  const std::uint32_t length = std::byteswap(order.length);
+  const auto order = memory_.load<DmaOrder>(address);
+  if (!order) return;
+  const std::uint32_t control = std::byteswap(order->control);
+  const std::uint32_t length = std::byteswap(order->length);
   if (control & kSelect) select(static_cast<std::uint16_t>(control >> 16));
   bool done = (control & kWrite) == 0;
   if (control & kRead) {
-    done = transfer(std::byteswap(order.address), length);
+    done = transfer(std::byteswap(order->address), length);
   } else if (control & kSkip) {
     take(length);
   }
-  const std::uint32_t result = done ? 0 : std::byteswap(std::uint32_t{kError});
-  planted_.write_under(address, std::as_bytes(std::span(&result, 1)));
+  memory_.store(address, done ? 0 : std::byteswap(std::uint32_t{kError}));
 }
 
 /// What is behind the item's end reads as zero.
 bool FwCfg::transfer(std::uint64_t address, std::uint32_t length) {
-  if (length > kMostDma) return false;
+  if (length > kMostDma || !memory_.contains(address, length)) return false;
   const auto bytes = take(length);
-  if (planted_.write_under(address, bytes) != bytes.size()) return false;
-  static constexpr std::array<std::byte, 4096> kZeros{};
-  for (std::uint64_t done = bytes.size(); done < length;) {
-    const auto count = std::min<std::size_t>(kZeros.size(), length - done);
-    if (planted_.write_under(address + done, std::span(kZeros).first(count)) != count) return false;
-    done += count;
-  }
-  return true;
+  if (!memory_.write(address, bytes)) return false;
+  return bytes.size() == length || memory_.write(address + bytes.size(), Bytes(length - bytes.size()));
 }
 
 void FwCfg::save(StateWriter& out) const {

@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "vmm/devices/device.hpp"
-#include "vmm/memory/guest_memory.hpp"
-#include "vmm/memory/planted_bytes.hpp"
+#include "vmm/memory/device_memory.hpp"
 
 namespace vmm {
 
@@ -31,8 +30,8 @@ class FwCfg final : public Device {
     std::vector<File> files;
   };
 
-  /// The memory outlives it.
-  FwCfg(GuestMemory& memory, PlantedBytes& planted, Contents contents);
+  /// `memory` outlives it.
+  FwCfg(DeviceMemory& memory, Contents contents);
   std::string_view name() const override { return "firmware configuration (fw_cfg)"; }
   std::uint64_t read(std::uint64_t offset, unsigned size) override;
   void write(std::uint64_t offset, unsigned size, std::uint64_t value) override;
@@ -52,8 +51,7 @@ class FwCfg final : public Device {
   void dma(std::uint64_t address);
   bool transfer(std::uint64_t address, std::uint32_t length);
 
-  GuestMemory& memory_;
-  PlantedBytes& planted_;
+  DeviceMemory& memory_;
   std::map<std::uint16_t, Bytes> items_;
   Registers regs_;
 };

@@ -6,10 +6,18 @@
 #include <array>
 #include <cstring>
 
+#include "vmm/cpu/page_walk.hpp"
+
 namespace vmm {
 
-void AccessWatch::set(std::vector<Range> ranges) {
+void AccessWatch::set(std::vector<Range> ranges, Changed changed) {
+  changed_ = std::move(changed);
   if (ranges == ranges_) return;
+  {
+    const std::lock_guard lock(mutex_);
+    by_device_.reset();  // its id means something else now
+    any_by_device_ = false;
+  }
   const auto msrs = [](const std::vector<Range>& rows) {
     std::vector<kvm::MsrRange> found;
     for (const Range& row : rows) {
@@ -33,7 +41,7 @@ void AccessWatch::protect(std::vector<kvm::ProtectedPage> pages) {
 }
 
 bool AccessWatch::covers(std::uint64_t physical) const {
-  return std::ranges::find(pages_, kvm::page_of(physical), &kvm::ProtectedPage::physical) != pages_.end();
+  return std::ranges::binary_search(pages_, kvm::page_of(physical), {}, &kvm::ProtectedPage::physical);
 }
 
 bool AccessWatch::serve(const kvm::ExitMmio& access, std::optional<WatchedAccess>& seen) {
@@ -50,7 +58,7 @@ bool AccessWatch::serve(const kvm::ExitMmio& access, std::optional<WatchedAccess
   WatchedAccess done{.write = access.write, .address = access.address, .size = static_cast<unsigned>(old.size())};
   std::memcpy(&done.value, access.data.data(), access.data.size());
   for (const Range& range : ranges_) {
-    if (range.space != WatchedAccess::Space::kMemory) continue;
+    if (range.space != WatchedAccess::Space::kMemory || !range.guests) continue;
     if (access.write && range.writes && !range.reads) {
       // Only what changed inside the range counts.
       bool changed = false;
@@ -66,6 +74,51 @@ bool AccessWatch::serve(const kvm::ExitMmio& access, std::optional<WatchedAccess
     if (!seen) seen = done;
   }
   return true;
+}
+
+namespace {
+
+thread_local std::optional<WatchedAccess>* t_seen = nullptr;
+
+}  // namespace
+
+void AccessWatch::listen(std::optional<WatchedAccess>* seen) { t_seen = seen; }
+
+void AccessWatch::device_wrote(std::uint64_t address, std::size_t size) {
+  std::optional<WatchedAccess> hit;
+  for (const Range& range : ranges_) {
+    const bool overlap = range.first - address < size || address - range.first < range.size;
+    if (range.space != WatchedAccess::Space::kMemory || !range.writes || !overlap) continue;
+    const bool changed = changed_ && changed_(range.id);  // asked anyhow, so that nobody finds it later
+    if (hit || !(changed || range.reads)) continue;
+    hit = WatchedAccess{.id = range.id, .write = true, .address = std::max(address, range.first), .size = 1};
+  }
+  if (!hit) return;
+  if (t_seen != nullptr) {
+    if (!*t_seen) *t_seen = hit;
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (!by_device_) by_device_ = hit;
+    any_by_device_ = true;
+  }
+  wake_();
+}
+
+bool AccessWatch::take(std::optional<WatchedAccess>& seen) {
+  if (!any_by_device_) return false;
+  const std::lock_guard lock(mutex_);
+  any_by_device_ = false;
+  if (by_device_ && !seen) seen = by_device_;
+  return std::exchange(by_device_, std::nullopt).has_value();
+}
+
+bool AccessWatch::is_push(std::uint64_t physical, const CpuState& state) const {
+  const std::uint64_t top = stack_top(state);
+  if ((top ^ physical) % kvm::kProtectedPageSize != 0) return false;  // the walk costs more
+  const auto place = walk(state, memory_, top);
+  return place && place->physical == physical;
 }
 
 void AccessWatch::note(WatchedAccess access, std::optional<WatchedAccess>& seen) const {

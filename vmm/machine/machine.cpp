@@ -14,6 +14,7 @@
 #include "vmm/devices/firmware_log.hpp"
 #include "vmm/devices/fw_cfg.hpp"
 #include "vmm/devices/i8042.hpp"
+#include "vmm/devices/ide.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/loader/cpu_tables.hpp"
@@ -48,7 +49,12 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
     : memory_(config.memory_size, rom_size(config.image)),
       planted_(memory_),
       vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit),
-      watch_(memory_, planted_, vm_, config.cpus > 1),
+      watch_(memory_, planted_, vm_, config.cpus > 1,
+             [this] {
+               for (const auto& vcpu : vcpus_) vcpu->kick();
+             }),
+      device_memory_(memory_, planted_,
+                     [this](std::uint64_t address, std::size_t size) { watch_.device_wrote(address, size); }),
       ports_(bus_lock_),
       mmio_(bus_lock_) {
   if (config.cpus > system.max_vcpus()) {
@@ -89,11 +95,32 @@ void Machine::add_devices(const MachineConfig& config, HostPort& console, std::f
   add_port_device<ResetControl>(ResetControl::kPort, ResetControl::kPorts, request);
   for (const Power::Place& place : Power::kPlaces) add_port_device<Power>(place.port, Power::kPorts, place, request);
   if (rom_size(config.image) > 0) {
-    add_port_device<FwCfg>(FwCfg::kPort, FwCfg::kPorts, memory_, planted_, firmware_contents(memory_, config.cpus));
+    add_port_device<FwCfg>(FwCfg::kPort, FwCfg::kPorts, device_memory_, firmware_contents(memory_, config.cpus));
     add_port_device<FirmwareLog>(FirmwareLog::kPort, FirmwareLog::kPorts,
                                  [](const std::string& line) { spdlog::info("firmware: {}", line); });
   }
-  for (const AbsentRow& row : absent_ports()) add_port_device<Absent>(row.port, 1, row);
+  add_ide(config);
+  for (const AbsentRow& row : absent_ports()) {
+    if (!ports_.has(row.port)) add_port_device<Absent>(row.port, 1, row);
+  }
+}
+
+void Machine::add_ide(const MachineConfig& config) {
+  std::vector<Disk*> disks;
+  for (const DriveConfig& drive : config.drives) {
+    if (drive.interface == DriveSpec::Interface::kIde) disks.push_back(drive.disk);
+  }
+  if (disks.empty()) return;
+  if (disks.size() > Ide::kMostDrives) {
+    throw HostError("there is room for two IDE drives: add ,if=virtio to the other --drive options");
+  }
+  for (const Disk* disk : disks) {
+    if (disk->sectors() <= Ide::kMostSectors) continue;
+    throw HostError("an IDE drive has at most 128 GiB: add ,if=virtio to the --drive option of the larger one");
+  }
+  Disk* second = disks.size() > 1 ? disks[1] : nullptr;
+  auto& ide = add_port_device<Ide>(Ide::kPort, Ide::kPorts, irq_line(Ide::kIrq), *disks[0], second);
+  ports_.add(Ide::kControlPort, 1, ide.control_block());
 }
 
 void Machine::serial_input(std::span<const std::byte> bytes) {

@@ -13,22 +13,32 @@
 
 #include "vmm/devices/bus.hpp"
 #include "vmm/devices/device.hpp"
+#include "vmm/devices/disk.hpp"
+#include "vmm/devices/drive_spec.hpp"
 #include "vmm/devices/serial.hpp"
 #include "vmm/kvm/system.hpp"
 #include "vmm/kvm/vm.hpp"
 #include "vmm/loader/boot_image.hpp"
 #include "vmm/machine/access_watch.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
+#include "vmm/memory/device_memory.hpp"
 #include "vmm/memory/guest_memory.hpp"
 #include "vmm/memory/planted_bytes.hpp"
 
 namespace vmm {
+
+/// A drive of the machine. Its contents belong to who configures it, so they outlive a reset.
+struct DriveConfig {
+  DriveSpec::Interface interface;
+  Disk* disk;
+};
 
 struct MachineConfig {
   std::uint64_t memory_size = 0;  ///< bytes
   unsigned cpus = 1;
   BootImage image;  ///< its bytes belong to the ImageFile that the caller keeps
   BootOptions boot;
+  std::vector<DriveConfig> drives;
 };
 
 class Machine {
@@ -58,6 +68,7 @@ class Machine {
 
  private:
   void add_devices(const MachineConfig& config, HostPort& console, std::function<void()> console_room);
+  void add_ide(const MachineConfig& config);
   template <typename T, typename... Args>
   T& add_port_device(std::uint64_t base, std::uint64_t size, Args&&... args);
   IrqLine irq_line(std::uint32_t gsi);
@@ -66,6 +77,7 @@ class Machine {
   PlantedBytes planted_;
   kvm::Vm vm_;
   AccessWatch watch_;
+  DeviceMemory device_memory_;
   std::mutex bus_lock_;
   Bus ports_;
   Bus mmio_;

@@ -135,6 +135,7 @@ void VcpuThread::body(const kvm::Vm& vm, std::promise<void> started) {
   }
   t_immediate_exit = vcpu->immediate_exit_flag();
   t_request = &request_;
+  AccessWatch::listen(&seen_);
   started.set_value();
   for (bool quit = false; !quit;) {
     VcpuCommand command = mailbox_.wait();
@@ -193,6 +194,7 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
     // The order of these three lines is the stop protocol: see mailbox.hpp.
     vcpu.set_immediate_exit(false);
     if (!wanted && mailbox_.stop_wanted()) wanted = Interrupted{};
+    if (!wanted && watch_.take(seen_)) wanted = *std::exchange(seen_, std::nullopt);
     if (wanted || accessed) vcpu.set_immediate_exit(true);
     kvm::Exit exit = vcpu.run();
     exits_[exit.index()].fetch_add(1, std::memory_order_relaxed);
@@ -272,8 +274,9 @@ void VcpuThread::serve(kvm::ExitIo& io) {
 
 void VcpuThread::serve(kvm::ExitMmio& access, kvm::Vcpu& vcpu) {
   if (watch_.any_page() && watch_.serve(access, seen_)) {
-    const bool push = access.write && (vcpu.state().gpr[kRsp] ^ access.address) % kvm::kProtectedPageSize == 0;
-    if (push) stack_ = StackOnPage{kvm::page_of(access.address)};
+    if (access.write && watch_.is_push(access.address, vcpu.state())) {
+      stack_ = StackOnPage{kvm::page_of(access.address)};
+    }
     return;
   }
   const auto size = static_cast<unsigned>(access.data.size());

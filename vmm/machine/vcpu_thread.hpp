@@ -44,6 +44,8 @@ class VcpuThread {
     mailbox_.post(StopCommand{});
     kick();
   }
+  /// Makes it leave the guest, if it is there, and look around. Any time.
+  void kick();
   /// Parked only: runs `task(kvm::Vcpu&)` on the vCPU thread and waits for its result (microseconds). Rethrows what it
   /// threw.
   template <typename Task>
@@ -72,7 +74,6 @@ class VcpuThread {
   void serve(kvm::ExitIo& io);
   void serve(kvm::ExitMmio& access, kvm::Vcpu& vcpu);
   void serve(kvm::ExitMsr& access, kvm::Vcpu& vcpu);
-  void kick();
 
   const unsigned index_;
   Bus& ports_;

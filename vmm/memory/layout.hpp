@@ -1,6 +1,8 @@
 /// The guest-physical map: the PC's, as every x86 boot protocol expects it. One place for every fixed address.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace vmm::layout {
@@ -28,5 +30,18 @@ inline constexpr std::uint64_t kRomGranule = 64 * kKiB;
 inline constexpr std::uint64_t kResetVector = 0xfffffff0;  ///< where the CPU begins
 
 inline constexpr std::uint64_t kMinRam = 1 * kMiB;
+
+/// Where a virtio-mmio device lies, and its interrupt: what firmware tables and a command line announce.
+struct VirtioSlot {
+  std::uint64_t base = 0;
+  std::uint64_t size = 0;
+  std::uint32_t gsi = 0;
+  bool operator==(const VirtioSlot&) const = default;
+};
+/// What the PC's other devices leave free: there can be as many virtio devices.
+inline constexpr std::array<std::uint32_t, 8> kVirtioGsis = {5, 6, 7, 10, 11, 12, 13, 15};
+constexpr VirtioSlot virtio_slot(std::size_t index) {
+  return {kVirtioMmio + index * 4 * kKiB, 4 * kKiB, kVirtioGsis.at(index)};
+}
 
 }  // namespace vmm::layout

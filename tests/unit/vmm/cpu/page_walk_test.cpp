@@ -224,7 +224,9 @@ TEST_CASE("a linear range lies in pieces, up to the first page that is not mappe
 
 namespace {
 
-std::vector<std::uint64_t> tables_of(const World& world) { return table_pages(world.state, world.memory); }
+std::vector<std::uint64_t> tables_of(const World& world) {
+  return table_pages(std::span(&world.state, 1), world.memory);
+}
 
 }  // namespace
 
@@ -265,6 +267,22 @@ TEST_CASE("tables of the other modes") {
   five.entry64(kFourth, 1, kFifth | kAll);
   five.entry64(kFifth, 1, 0x6000 | kAll);
   REQUIRE(tables_of(five) == Pages{kTop, kSecond, kThird, kFourth, kFifth});
+}
+
+TEST_CASE("the tables of several CR3s are found once, of two in one page, too") {
+  using Pages = std::vector<std::uint64_t>;
+  World world = four_level();
+  CpuState other = world.state;
+  other.cr3 = kFifth;
+  world.entry64(kFifth, 0, kSecond | kAll);
+  REQUIRE(table_pages(std::array{world.state, other}, world.memory) == Pages{kTop, kSecond, kThird, kFourth, kFifth});
+
+  World pae(kCr4Pae, 0);
+  pae.entry64(kTop, 0, kSecond | 1);
+  pae.entry64(kTop + 0x20, 0, kThird | 1);
+  other = pae.state;
+  other.cr3 = kTop + 0x20;
+  REQUIRE(table_pages(std::array{pae.state, other}, pae.memory) == Pages{kTop, kSecond, kThird});
 }
 
 TEST_CASE("a page that is a table of two levels leads on from both") {

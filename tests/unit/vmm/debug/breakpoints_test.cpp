@@ -120,6 +120,26 @@ TEST_CASE("on a user page such a host gets an int3 and keeps a register for the 
   REQUIRE_FALSE(bench.plan->registers[3]);
 }
 
+TEST_CASE("when hbreaks hold all registers, a trap lies on the handler that user mode's int3 leads to") {
+  Bench bench(pvm());
+  bench.turn_paging_on(true);
+  constexpr std::uint64_t kHandler = 0x2345;
+  bench.state.idt = {.base = 0x6000, .limit = 0xfff};
+  bench.memory.store<std::uint64_t>(0x6000 + 3 * 16, 0x8e00'0008'0000 | kHandler);
+  for (std::uint64_t i = 0; i < 3; ++i) bench.insert(0x2000 + i, BreakpointType::kHardware);
+  bench.insert(0x1000);
+  bench.arm();
+  REQUIRE(bench.byte(kHandler) == kCode);  // a register is left for it
+  bench.breakpoints.lift();
+  bench.insert(0x2003, BreakpointType::kHardware);
+  bench.arm();
+  REQUIRE(bench.plan->user_traps);
+  REQUIRE(bench.byte(kHandler) == std::byte{0xcc});
+  REQUIRE(bench.plan->at(kHandler) == nullptr);
+  bench.breakpoints.lift();
+  REQUIRE(bench.byte(kHandler) == kCode);
+}
+
 TEST_CASE("what is not mapped yet takes a register first, and waits when there is none") {
   Bench bench(vtx());
   for (std::uint64_t i = 0; i < 4; ++i) bench.insert(0x1000 + i);

@@ -28,6 +28,11 @@ MemoryOperand reads(std::uint64_t linear, std::uint64_t size) { return {linear, 
 MemoryOperand writes(std::uint64_t linear, std::uint64_t size) { return {linear, size, false, true}; }
 MemoryOperand changes(std::uint64_t linear, std::uint64_t size) { return {linear, size, true, true}; }
 
+MemoryOperand repeated(MemoryOperand operand, unsigned counter_bits) {
+  operand.counter_bits = counter_bits;
+  return operand;
+}
+
 struct Row {
   std::string name;
   Bytes code;
@@ -96,19 +101,46 @@ TEST_CASE("the stack is an operand, above its pointer or below") {
 
 TEST_CASE("string instructions touch what SI and DI point at, unless they repeat no time") {
   Bench bench;
-  bench.check(bench.long64, {{"movsb", {0xa4}, {writes(0x5000, 1), reads(0x4000, 1)}},
-                             {"rep movsq", {0xf3, 0x48, 0xa5}, {writes(0x5000, 8), reads(0x4000, 8)}},
-                             {"stosd", {0xab}, {writes(0x5000, 4)}},
-                             {"lodsw", {0x66, 0xad}, {reads(0x4000, 2)}},
-                             {"scasb", {0xae}, {reads(0x5000, 1)}},
-                             {"cmpsb", {0xa6}, {reads(0x4000, 1), reads(0x5000, 1)}}});
+  bench.check(bench.long64,
+              {{"movsb", {0xa4}, {writes(0x5000, 1), reads(0x4000, 1)}},
+               {"rep movsq", {0xf3, 0x48, 0xa5}, {repeated(writes(0x5000, 8), 64), repeated(reads(0x4000, 8), 64)}},
+               {"stosd", {0xab}, {writes(0x5000, 4)}},
+               {"lodsw", {0x66, 0xad}, {reads(0x4000, 2)}},
+               {"scasb", {0xae}, {reads(0x5000, 1)}},
+               {"cmpsb", {0xa6}, {reads(0x4000, 1), reads(0x5000, 1)}}});
   bench.long64.gpr[kRcx] = 0;
   bench.check(bench.long64, {{"rep movsq", {0xf3, 0x48, 0xa5}, {}},
                              {"repne scasb", {0xf2, 0xae}, {}},
                              {"movsb", {0xa4}, {writes(0x5000, 1), reads(0x4000, 1)}}});
   bench.long64.gpr[kRcx] = 0x100000000;
-  bench.check(bench.long64,
-              {{"a32 rep stosb", {0x67, 0xf3, 0xaa}, {}}, {"rep stosb", {0xf3, 0xaa}, {writes(0x5000, 1)}}});
+  bench.check(bench.long64, {{"a32 rep stosb", {0x67, 0xf3, 0xaa}, {}},
+                             {"rep stosb", {0xf3, 0xaa}, {repeated(writes(0x5000, 1), 64)}}});
+}
+
+TEST_CASE("of a repeated instruction, a step has touched as many elements as the counter says") {
+  Bench bench;
+  const CpuState& before = bench.long64;
+  CpuState after = before;
+  const MemoryOperand load = repeated(reads(0x4000, 8), 64);
+  const auto size_after = [&](std::uint64_t count) {
+    bench.long64.gpr[kRcx] = 10;
+    after.gpr[kRcx] = 10 - count;
+    return touched(load, before, after).size;
+  };
+  REQUIRE(size_after(0) == 8);
+  REQUIRE(size_after(1) == 8);
+  REQUIRE(size_after(10) == 80);
+  REQUIRE(size_after(11) == 8);                                 // something else has changed RCX
+  REQUIRE(touched(reads(0x4000, 8), before, after).size == 8);  // is not repeated
+  after.gpr[kRcx] = 7;
+  bench.long64.rflags |= kRflagsDf;
+  REQUIRE(touched(load, before, after) == repeated(reads(0x3ff0, 24), 64));
+  after.rip = 0x80000;
+  REQUIRE(touched(load, before, after) == load);
+  after.rip = before.rip + 3;
+  bench.long64.gpr[kRcx] = 0xabcd00000003;
+  after.gpr[kRcx] = 1;
+  REQUIRE(touched(repeated(load, 32), before, after).size == 16);
 }
 
 TEST_CASE("what names memory without touching it has no operand") {
@@ -217,7 +249,7 @@ TEST_CASE("only a row that watches reads by stepping is found, and only by what 
   using Mechanism = Breakpoint::Mechanism;
   const auto next = [&](const Bytes& code) {
     bench.of(bench.long64, code);
-    return read_by_next_instruction(bench.long64, bench.memory, plan);
+    return read_by_step(memory_operands(bench.long64, bench.memory), bench.long64, bench.long64, plan);
   };
   const Bytes load{0x8b, 0x03}, store{0x89, 0x03}, load_behind{0x8b, 0x43, 0x04};
   row(gdb::BreakpointType::kReadWatch, 0x3000, Mechanism::kPage);
@@ -232,4 +264,8 @@ TEST_CASE("only a row that watches reads by stepping is found, and only by what 
   REQUIRE_FALSE(next({0x0f, 0x1f, 0x03}));  // nop [rbx]
   REQUIRE(next(load) == 2);
   REQUIRE(next(load_behind) == 2);
+  plan.rows.clear();
+  row(gdb::BreakpointType::kReadWatch, ~std::uint64_t{3}, Mechanism::kCompare);
+  bench.long64.gpr[kRbx] = ~std::uint64_t{3};  // up to the end of the address space
+  REQUIRE(next(load) == 0);
 }

@@ -119,6 +119,19 @@ TEST_CASE("an access that a catchpoint's number names is caught; without that ca
   REQUIRE(std::holds_alternative<GoOn>(bench.interpret(access)));
 }
 
+TEST_CASE("a triple fault says whether it is caught") {
+  Bench bench;
+  REQUIRE(std::get<Crash>(bench.interpret(TripleFault{})).caught.empty());
+  auto row = std::make_shared<Catchpoint>();
+  row->number = 3;
+  row->kind = Catchpoint::Kind::kTripleFault;
+  auto plan = std::make_shared<Plan>();
+  plan->catchpoints.push_back(row);
+  bench.plan = plan;
+  REQUIRE(std::get<Crash>(bench.interpret(TripleFault{})).caught == "catchpoint 3: triple fault at 0x1000\n");
+  REQUIRE(row->hits == 1);
+}
+
 TEST_CASE("a caught exception is told at its handler, a breakpoint there goes first") {
   Bench bench;
   auto plan = std::make_shared<Plan>();
