@@ -2,7 +2,7 @@
 _gdbvm() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
   COMPREPLY=()
-  local run='--help --format --memory --cpus --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --symbols
+  local run='--help --format --firmware --memory --cpus --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --symbols
     --registers --on-triple-fault --on-disconnect --log-level --log-file -h -m -c -S'
   if [ "$COMP_CWORD" -eq 1 ]; then
     mapfile -t COMPREPLY < <(compgen -W 'run debug host image --help --version' -- "$current")

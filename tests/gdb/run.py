@@ -7,6 +7,7 @@ exit status: 0 passed, 1 failed, 77 skipped (the reason is printed)
 
 A test is Python that runs inside gdb (see gdbtest.py; or, with `mi`, outside), with a header of `# gdbvm: KEY VALUE` lines:
   image NAME           of the guests folder (required); several rows: a VM for each, one after the other
+  firmware FILE        the image is a drive that this ROM boots; skipped where one of the two is not there
   args WORDS           more arguments of `gdbvm run`
   append TEXT          kernel command line; several rows: a VM for each
   mi                   the test runs outside gdb and drives it by its machine interface (see mi.py)
@@ -31,7 +32,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "lab"))
-KEYS = {"image", "args", "append", "mi", "running", "symbols", "requires", "local", "expect-exit", "expect-serial",
+KEYS = {"image", "firmware", "args", "append", "mi", "running", "symbols", "requires", "local", "expect-exit", "expect-serial",
         "timeout"}
 SKIPPED = 77
 
@@ -47,6 +48,12 @@ def header(path):
                 sys.exit(f"{path}:{number}: unknown key {found[1]}")
             rows.setdefault(found[1], []).append(found[2].strip())
     return rows
+
+
+def missing(options, rows):
+    """Of a test with firmware: what has not been installed or made."""
+    files = rows.get("firmware", []) and [rows["firmware"][-1], *(os.path.join(options.guests, name) for name in rows["image"])]
+    return next((f"there is no {file}: see scripts/packages" for file in files if not os.path.exists(file)), None)
 
 
 def unmet(rows, probes):
@@ -152,6 +159,9 @@ def main():
     options = parser.parse_args()
     options.guests = os.path.abspath(options.guests)
     rows = header(options.test)
+    if reason := missing(options, rows):
+        print(f"SKIPPED: {reason}")
+        return SKIPPED
     if options.lab and "local" in rows:
         print("SKIPPED: needs gdbvm's own socket, files or process, which are inside the lab")
         return SKIPPED
@@ -180,7 +190,8 @@ def arguments(options, rows, image, append):
     words = [] if "running" in rows else ["--wait"]
     words += shlex.split(rows.get("args", [""])[-1])
     words += [] if append is None else ["--append", append]
-    return words + [os.path.join(options.guests, image)]
+    path = os.path.join(options.guests, image)
+    return words + (["--firmware", rows["firmware"][-1], "--drive", f"{path},snapshot"] if "firmware" in rows else [path])
 
 
 def debugger(vm, options, rows, image, folder, endpoint):

@@ -54,7 +54,7 @@ FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus) {
       {kMostCpus, bytes_of(static_cast<std::uint16_t>(cpus))},
       {kNuma, bytes_of(std::uint64_t{0})},
       {kBootMenu, bytes_of(std::uint16_t{0})},
-      {kIrq0Override, bytes_of(std::uint8_t{1})},  // ISA's line 0 is the IOAPIC's input 2, as in the tables we make
+      {kIrq0Override, bytes_of(std::uint8_t{0})},  // KVM takes line 0 to the IOAPIC's input 0
   };
   contents.files = {
       {"etc/e820", e820(memory)},
