@@ -19,9 +19,13 @@ std::string access_of(const ImageSegment& segment) {
 }
 
 nlohmann::ordered_json json_of(const BootImage& image) {
-  nlohmann::ordered_json out{{"format", name_of(image.format)},         {"entry", image.entry},
-                             {"entry_mode", name_of(image.entry_mode)}, {"symbols", image.has_symbols},
-                             {"debug_info", image.has_debug_info},      {"segments", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json out{{"format", name_of(image.format)},
+                             {"entry", image.entry},
+                             {"entry_mode", name_of(image.entry_mode)},
+                             {"about", image.about},
+                             {"symbols", image.has_symbols},
+                             {"debug_info", image.has_debug_info},
+                             {"segments", nlohmann::ordered_json::array()}};
   for (const ImageSegment& segment : image.segments) {
     out["segments"].push_back({{"physical", segment.physical},
                                {"link", segment.link},
@@ -42,9 +46,10 @@ int image_command(const RunOptions& options, bool json) {
     fmt::print("{}\n", json_of(image).dump(2));
     return 0;
   }
-  fmt::print("format   {}\nentry    {:#x} in {}\nsymbols  {}\n\n", name_of(image.format), image.entry,
+  fmt::print("format   {}\nentry    {:#x} in {}\nsymbols  {}\n", name_of(image.format), image.entry,
              name_of(image.entry_mode), symbols_of(image));
-  fmt::print("{:>18} {:>18} {:>12} {:>12} {:>12}  access\n", "physical", "linked at", "file offset", "file size",
+  if (!image.about.empty()) fmt::print("about    {}\n", image.about);
+  fmt::print("\n{:>18} {:>18} {:>12} {:>12} {:>12}  access\n", "physical", "linked at", "file offset", "file size",
              "memory size");
   for (const ImageSegment& segment : image.segments) {
     fmt::print("{:#18x} {:#18x} {:#12x} {:#12x} {:#12x}  {}\n", segment.physical, segment.link, segment.file_offset,

@@ -21,9 +21,10 @@ namespace {
 
 using OnTripleFault = DebuggerOptions::OnTripleFault;
 using OnDisconnect = DebuggerOptions::OnDisconnect;
+using OnReset = DebuggerOptions::OnReset;
 
 constexpr const char* kFooter =
-    R"(Images (detected): multiboot 1, PVH and plain ELF32/ELF64 kernels, boot sectors and disk images (0x55AA);
+    R"(Images (detected): multiboot 1, PVH and plain ELF32/ELF64 kernels, Linux bzImages, boot sectors and disk images (0x55AA);
 raw code with --format flat@ADDRESS.
 Exit status: 0 the guest powered off, or halted for ever with interrupts off; (value << 1) | 1 by port 0xf4;
 2 bad usage, image or host; 3 the guest crashed.
@@ -65,7 +66,7 @@ CLI::Option* add_image(CLI::App& command, Options& options) {
   CLI::Option* image = command.add_option("IMAGE", options.run.image, "the guest image");
   command
       .add_option("--format", by([&](const std::string& text) { options.run.format = parse_format(text); }),
-                  "overrule detection: flat@ADDRESS, boot-sector, multiboot, pvh, elf")
+                  "overrule detection: flat@ADDRESS, boot-sector, multiboot, pvh, bzimage, elf")
       ->type_name("NAME");
   return image;
 }
@@ -90,6 +91,11 @@ void add_run_options(CLI::App& command, Options& options) {
                   "RAM with K, M or G [128M]")
       ->type_name("SIZE");
   command.add_option("-c,--cpus", run.cpus, "number of CPUs [1]")->type_name("N")->check(CLI::Range(1, 255));
+  command
+      .add_option("--cpu", by([&](const std::string& text) { run.cpu = parse_cpu_policy(text); }),
+                  "CPU features to leave out (-NAME) or to insist on (NAME), by their names in /proc/cpuinfo [all that "
+                  "KVM supports]")
+      ->type_name("[-]NAME,…");
   run.gdb = *gdb::Endpoint::parse("tcp:127.0.0.1:1234");
   command
       .add_option("--gdb", by([&](const std::string& text) {
@@ -134,7 +140,7 @@ void add_run_options(CLI::App& command, Options& options) {
                     run.registers = found->second;
                   }),
                   "what gdb is told of the registers: x86-64, or any, which adds eax…eip so that `set architecture "
-                  "i8086` and i386 work [auto: x86-64 for an ELF64 image]")
+                  "i8086` and i386 work [auto: x86-64 for an ELF64 image or a bzImage]")
       ->type_name("KIND");
   const std::map<std::string, OnTripleFault> triple_faults = {
       {"auto", OnTripleFault::kAuto}, {"stop", OnTripleFault::kStop}, {"exit", OnTripleFault::kExit}};
@@ -143,6 +149,14 @@ void add_run_options(CLI::App& command, Options& options) {
                   "auto, stop or exit [auto: stop for an attached debugger, else print the registers and exit 3]")
       ->type_name("WHAT")
       ->transform(CLI::CheckedTransformer(triple_faults).description(""));
+  const std::map<std::string, OnReset> resets = {
+      {"restart", OnReset::kRestart}, {"stop", OnReset::kStop}, {"exit", OnReset::kExit}};
+  command
+      .add_option("--on-reset", run.debugger.on_reset,
+                  "when the guest resets the machine: restart it, stop in the debugger at what did it, or exit with "
+                  "status 0 [restart]")
+      ->type_name("WHAT")
+      ->transform(CLI::CheckedTransformer(resets).description(""));
   const std::map<std::string, OnDisconnect> disconnects = {
       {"continue", OnDisconnect::kContinue}, {"stop", OnDisconnect::kStop}, {"exit", OnDisconnect::kExit}};
   command

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gdbstub/endpoint.hpp"
+#include "vmm/cpu/cpuid.hpp"
 #include "vmm/debug/debugger.hpp"
 #include "vmm/devices/drive_spec.hpp"
 #include "vmm/loader/boot_image.hpp"
@@ -19,6 +20,7 @@ struct RunOptions {
   std::string firmware;           ///< a path; empty: none
   std::uint64_t memory_size = 0;  ///< bytes
   unsigned cpus = 1;
+  CpuPolicy cpu;
   gdb::Endpoint gdb;
   bool gdb_allow_remote = false;
   std::string append;

@@ -34,6 +34,7 @@ class Files {
   explicit Files(const RunOptions& options) : image_(options.firmware.empty() ? options.image : options.firmware) {
     config_.memory_size = options.memory_size;
     config_.cpus = options.cpus;
+    config_.cpu = options.cpu;
     config_.image = options.firmware.empty() ? parse_image(image_, options.format) : parse_firmware(image_);
     config_.boot.command_line = options.append;
     config_.boot.image_name = options.image;
@@ -56,10 +57,24 @@ class Files {
   MachineConfig config_;
 };
 
-std::vector<LinkHint> hints_of(const BootImage& image) {
-  std::vector<LinkHint> hints;
+void add_hints(const BootImage& image, std::vector<LinkHint>& hints) {
   for (const ImageSegment& segment : image.segments) {
     if (segment.executable) hints.push_back({segment.link, segment.memory_size, segment.physical});
+  }
+}
+
+/// Where code will be once it is mapped: as the image says, and, for an image that unpacks or loads the code itself (a
+/// bzImage, a boot sector), as the symbol file does. One that gdb alone can read is none of our business.
+std::vector<LinkHint> hints_of(const BootImage& image, const std::string& symbols) {
+  std::vector<LinkHint> hints;
+  add_hints(image, hints);
+  if (symbols.empty()) return hints;
+  try {
+    const ImageFile file(symbols);
+    const BootImage described = parse_image(file.bytes(), FormatRequest{.format = ImageFormat::kElf64});
+    add_hints(described, hints);
+  } catch (const std::exception& error) {
+    spdlog::info("{} does not say where its code will be: {}", symbols, error.what());
   }
   return hints;
 }
@@ -114,7 +129,7 @@ class Run {
         files_(options),
         abilities_(std::async(std::launch::async, [this] { return kvm::probe(system_); }).share()),
         console_(io_, parse_console(options.serial), {.output_only = with_gdb}),
-        debugger_(host(), hints_of(files_.config().image), debugger_options(with_gdb)),
+        debugger_(host(), hints_of(files_.config().image, options.symbols), debugger_options(with_gdb)),
         ticker_(io_),
         farewell_(io_),
         signals_(io_) {
@@ -155,7 +170,9 @@ class Run {
   DebuggerOptions debugger_options(bool with_gdb) const {
     DebuggerOptions chosen = options_.debugger;
     chosen.wait = chosen.wait || with_gdb;
-    const auto by_image = files_.config().image.elf64 ? gdb::x86::Shape::kX86_64 : gdb::x86::Shape::kAny;
+    const BootImage& image = files_.config().image;
+    const bool is64 = image.elf64 || image.format == ImageFormat::kBzImage;
+    const auto by_image = is64 ? gdb::x86::Shape::kX86_64 : gdb::x86::Shape::kAny;
     chosen.registers = options_.registers.value_or(by_image);
     return chosen;
   }

@@ -2,21 +2,22 @@
 _gdbvm() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
   COMPREPLY=()
-  local run='--help --format --firmware --memory --cpus --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --symbols
-    --registers --on-triple-fault --on-disconnect --log-level --log-file -h -m -c -S'
+  local run='--help --format --firmware --memory --cpus --cpu --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --symbols
+    --registers --on-triple-fault --on-reset --on-disconnect --log-level --log-file -h -m -c -S'
   if [ "$COMP_CWORD" -eq 1 ]; then
     mapfile -t COMPREPLY < <(compgen -W 'run debug host image --help --version' -- "$current")
     return
   fi
   case "$previous" in
-    --format) words='flat@ boot-sector multiboot pvh elf' ;;
+    --format) words='flat@ boot-sector multiboot pvh bzimage elf' ;;
     --gdb) words='tcp unix stdio pty tty none' ;;
     --serial) words='stdio none file unix pty' ;;
     --registers) words='auto x86-64 any' ;;
     --on-triple-fault) words='auto stop exit' ;;
+    --on-reset) words='restart stop exit' ;;
     --on-disconnect) words='continue stop exit' ;;
     --log-level) words='trace debug info warn error off' ;;
-    -m | --memory | -c | --cpus | --append) return ;;
+    -m | --memory | -c | --cpus | --cpu | --append) return ;;
     *)
       if [[ $current == -* ]]; then
         case "$command" in

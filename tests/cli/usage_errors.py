@@ -9,6 +9,20 @@ with open(guest("kernel64"), "rb") as image:
     KERNEL = image.read()
 CUT_ELF = file("cut-elf", KERNEL[:4096])
 FOREIGN_ELF = file("foreign-elf", KERNEL[:18] + b"\xb7\x00" + KERNEL[20:])  # e_machine: AArch64
+
+
+def bzimage(extended_load_flags):
+    """The least Linux kernel that is one, by its setup header."""
+    image = bytearray(1024 + 0x240)
+    image[0x1F1] = 1
+    for at, value, size in ((0x1F4, 0x24, 4), (0x1FE, 0xAA55, 2), (0x200, 0x6AEB, 2), (0x202, 0x53726448, 4), (0x206, 0x20F, 2),
+                            (0x236, extended_load_flags, 2), (0x258, 0x200000, 8), (0x260, 0x10000, 4)):  # fmt: skip
+        image[at : at + size] = value.to_bytes(size, "little")
+    return bytes(image)
+
+
+BZ32 = file("bzImage32", bzimage(0))
+BZ64 = file("bzImage64", bzimage(1))
 OPTIONS = file("options", b"--memory\n0\n")
 HALT = guest("halt16")
 
@@ -44,6 +58,10 @@ for arguments, pattern in (
     (["run", "--gdb", "none", "--initrd", "/does/not/exist", guest("protected32")], "/does/not/exist"),
     (["run", "--gdb", "none", "--on-triple-fault", "shrug", HALT], "shrug"),
     (["run", "--gdb", "none", "--on-disconnect", "shrug", HALT], "shrug"),
+    (["run", "--gdb", "none", "--on-reset", "shrug", HALT], "shrug"),
+    (["run", "--gdb", "none", "--cpu", "-avx,kvm-cl0ck", HALT], "kvm-cl0ck.*near it: kvmclock"),
+    (["run", "--gdb", "none", BZ32], "xloadflags.*32-bit kernel"),
+    (["run", "--gdb", "none", "--initrd", TEXT, "--module", TEXT, BZ64], "one initrd"),
     (["run", "--gdb", "none", "--log-level", "loud", HALT], "loud"),
     (["run", "--gdb", "none", "--no-such-option", HALT], "no-such-option"),
     (["run", "--gdb", "none", HALT, "--", "-batch"], "gdbvm debug"),

@@ -12,6 +12,7 @@
 #include "vmm/devices/debug_console.hpp"
 #include "vmm/devices/debug_exit.hpp"
 #include "vmm/devices/i8042.hpp"
+#include "vmm/devices/pm_timer.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/devices/serial.hpp"
@@ -31,6 +32,8 @@ struct Machine {
     own<DebugConsole>(DebugConsole::kPort, DebugConsole::kPorts, host);
     own<DebugExit>(DebugExit::kPort, DebugExit::kPorts, sink);
     for (const auto& place : Power::kPlaces) own<Power>(place.port, Power::kPorts, place, sink);
+    own<PowerEvents>(PowerEvents::kPort, PowerEvents::kPorts);
+    own<PmTimer>(PmTimer::kPort, PmTimer::kPorts, [] { return std::uint64_t{0}; });
     own<I8042>(I8042::kPort, I8042::kPorts, IrqLine{}, sink);
     own<ResetControl>(ResetControl::kPort, ResetControl::kPorts, sink);
     own<FastA20>(FastA20::kPort, FastA20::kPorts, sink);

@@ -10,8 +10,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using vmm::ImageFormat;
-  static constexpr std::array<ImageFormat, 5> kFormats = {
-      ImageFormat::kFlat, ImageFormat::kBootSector, ImageFormat::kMultiboot, ImageFormat::kPvh, ImageFormat::kElf64};
+  static constexpr std::array<ImageFormat, 6> kFormats = {ImageFormat::kFlat,      ImageFormat::kBootSector,
+                                                          ImageFormat::kMultiboot, ImageFormat::kPvh,
+                                                          ImageFormat::kElf64,     ImageFormat::kBzImage};
   static vmm::GuestMemory memory(16 * vmm::layout::kMiB);
   if (size == 0) return 0;
   const auto file = std::as_bytes(std::span(data, size)).subspan(1);
@@ -20,7 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const vmm::BootImage image = vmm::parse_image(file, wanted);
     vmm::BootOptions options{.command_line = "quiet", .image_name = "image", .modules = {{file, "module"}}};
-    if (image.format != ImageFormat::kMultiboot && image.format != ImageFormat::kPvh) options = {};
+    const bool protocol = image.format == ImageFormat::kMultiboot || image.format == ImageFormat::kPvh ||
+                          image.format == ImageFormat::kBzImage;
+    if (!protocol) options = {};
     vmm::place_image(image, options, memory, {});
   } catch (const vmm::LoadError&) {
   } catch (const vmm::HostError&) {

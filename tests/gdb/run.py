@@ -8,7 +8,8 @@ exit status: 0 passed, 1 failed, 77 skipped (the reason is printed)
 A test is Python that runs inside gdb (see gdbtest.py; or, with `mi`, outside), with a header of `# gdbvm: KEY VALUE` lines:
   image NAME           of the guests folder (required); several rows: a VM for each, one after the other
   firmware FILE        the image is a drive that this ROM boots; skipped where one of the two is not there
-  args WORDS           more arguments of `gdbvm run`
+  linux                the guests folder is that of guests/linux/build; skipped where it has not been run
+  args WORDS           more arguments of `gdbvm run`; GUESTS stands for the guests folder
   append TEXT          kernel command line; several rows: a VM for each
   mi                   the test runs outside gdb and drives it by its machine interface (see mi.py)
   running              the guest runs before gdb comes (otherwise: --wait)
@@ -32,7 +33,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "lab"))
-KEYS = {"image", "firmware", "args", "append", "mi", "running", "symbols", "requires", "local", "expect-exit", "expect-serial",
+KEYS = {"image", "firmware", "linux",
+        "args", "append", "mi", "running", "symbols", "requires", "local", "expect-exit", "expect-serial",
         "timeout"}
 SKIPPED = 77
 
@@ -162,6 +164,12 @@ def main():
     if reason := missing(options, rows):
         print(f"SKIPPED: {reason}")
         return SKIPPED
+    if "linux" in rows:
+        options.guests = os.environ.get("GDBVM_LINUX") or os.path.expanduser("~/.cache/gdbvm/linux")
+        lacking = [name for name in rows["image"] if not os.path.exists(os.path.join(options.guests, name))]
+        if lacking:
+            print(f"SKIPPED: {options.guests} has no {lacking[0]}: run guests/linux/build, which takes some minutes")
+            return SKIPPED
     if options.lab and "local" in rows:
         print("SKIPPED: needs gdbvm's own socket, files or process, which are inside the lab")
         return SKIPPED
@@ -188,7 +196,7 @@ def main():
 def arguments(options, rows, image, append):
     """What follows `gdbvm run` beside where gdb and the console are."""
     words = [] if "running" in rows else ["--wait"]
-    words += shlex.split(rows.get("args", [""])[-1])
+    words += [word.replace("GUESTS", options.guests) for word in shlex.split(rows.get("args", [""])[-1])]
     words += [] if append is None else ["--append", append]
     path = os.path.join(options.guests, image)
     return words + (["--firmware", rows["firmware"][-1], "--drive", f"{path},snapshot"] if "firmware" in rows else [path])

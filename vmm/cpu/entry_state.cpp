@@ -21,11 +21,15 @@ constexpr std::uint32_t kTssSize = 0x68;
 constexpr std::uint8_t kBusyTss = 11;
 
 /// Present, DPL 0, accessed as VT-x demands: null, 32-bit code, data, 64-bit code, busy TSS (two entries).
-constexpr std::array<std::uint64_t, 6> boot_gdt(std::uint64_t tss) {
+constexpr std::array<std::uint64_t, 6> boot_gdt(std::uint64_t tss, BootGdt gdt) {
+  constexpr std::uint64_t kCode32 = 0x00cf'9b00'0000'ffff;
+  constexpr std::uint64_t kData = 0x00cf'9300'0000'ffff;
+  constexpr std::uint64_t kCode64 = 0x00af'9b00'0000'ffff;
+  const bool linux = gdt == BootGdt::kLinux;
   return {0,
-          0x00cf'9b00'0000'ffff,
-          0x00cf'9300'0000'ffff,
-          0x00af'9b00'0000'ffff,
+          kCode32,
+          linux ? kCode64 : kData,
+          linux ? kData : kCode64,
           0x0000'8b00'0000'0000 | (kTssSize - 1) | (tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56,
           tss >> 32};
 }
@@ -38,12 +42,13 @@ CpuState cleared(const CpuState& reset) {
   return state;
 }
 
-CpuState flat_entry(const CpuState& reset, std::uint64_t pc, std::uint16_t code, std::uint64_t tables) {
-  const auto gdt = boot_gdt(tables + kTssOffset);
+CpuState flat_entry(const CpuState& reset, std::uint64_t pc, std::uint16_t code, std::uint16_t data,
+                    std::uint64_t tables, BootGdt kind) {
+  const auto gdt = boot_gdt(tables + kTssOffset, kind);
   CpuState state = cleared(reset);
   state.cr0 |= kCr0Pe;
   state.rip = pc;
-  state.segments.fill(decode_descriptor(gdt[kBootData / 8], kBootData));
+  state.segments.fill(decode_descriptor(gdt[data / 8U], data));
   state.segments[kCs] = decode_descriptor(gdt[code / 8U], code);
   state.tr = decode_descriptor(gdt[kBootTss / 8], kBootTss);
   state.tr.base = tables + kTssOffset;
@@ -53,9 +58,9 @@ CpuState flat_entry(const CpuState& reset, std::uint64_t pc, std::uint16_t code,
 
 }  // namespace
 
-std::array<std::byte, kBootTablesSize> boot_tables(std::uint64_t address) {
+std::array<std::byte, kBootTablesSize> boot_tables(std::uint64_t address, BootGdt kind) {
   std::array<std::byte, kBootTablesSize> bytes{};
-  const auto gdt = boot_gdt(address + kTssOffset);
+  const auto gdt = boot_gdt(address + kTssOffset, kind);
   static_assert(sizeof gdt == kGdtSize && kTssOffset + kTssSize == kBootTablesSize);
   std::ranges::copy(std::as_bytes(std::span(gdt)), bytes.begin());
   return bytes;
@@ -89,11 +94,14 @@ CpuState reset_vector_entry(const CpuState& reset) {
 }
 
 CpuState protected32_entry(const CpuState& reset, std::uint32_t eip, std::uint64_t tables) {
-  return flat_entry(reset, eip, kBootCode32, tables);
+  return flat_entry(reset, eip, kBootCode32, kBootData, tables, BootGdt::kOurs);
 }
 
-CpuState long64_entry(const CpuState& reset, std::uint64_t rip, std::uint64_t cr3, std::uint64_t tables) {
-  CpuState state = flat_entry(reset, rip, kBootCode64, tables);
+CpuState long64_entry(const CpuState& reset, std::uint64_t rip, std::uint64_t cr3, std::uint64_t tables, BootGdt gdt) {
+  constexpr std::uint16_t kLinuxCode = 0x10, kLinuxData = 0x18;
+  const bool linux = gdt == BootGdt::kLinux;
+  CpuState state =
+      flat_entry(reset, rip, linux ? kLinuxCode : kBootCode64, linux ? kLinuxData : kBootData, tables, gdt);
   state.cr0 |= kCr0Pg;
   state.cr3 = cr3;
   state.cr4 = kCr4Pae;

@@ -204,6 +204,7 @@ void Debugger::run(std::span<const RunControl::Order> orders) {
 }
 
 void Debugger::run_all() {
+  if (reset_wanted_) reset();
   const std::vector<RunControl::Order> all(machine_->vcpu_count(), {.verb = RunControl::Verb::kContinue});
   run(all);
 }
@@ -328,18 +329,23 @@ void Debugger::run_from_reset(const std::vector<Runner>& runners) {
 }
 
 void Debugger::requested(unsigned vcpu, MachineRequest request, std::vector<Runner> runners) {
-  if (request.kind == MachineRequest::Kind::kReset) {
-    const auto* caught = breakpoints_.last_plan().catchpoint(Catchpoint::Kind::kReset);
-    if (caught == nullptr || listener_ == nullptr) {
-      reset();
-      return run_from_reset(runners);
-    }
+  using OnReset = DebuggerOptions::OnReset;
+  const auto* caught = breakpoints_.last_plan().catchpoint(Catchpoint::Kind::kReset);
+  const bool resets = request.kind == MachineRequest::Kind::kReset;
+  if (resets && ((caught != nullptr && listener_ != nullptr) || options_.on_reset == OnReset::kStop)) {
     reset_wanted_ = true;
-    std::vector stops{signal_event(Signal::kTrap, vcpu, vmm::tell(*caught, run_->state(vcpu)))};
+    const std::string text =
+        caught != nullptr ? vmm::tell(*caught, run_->state(vcpu)) : "the guest resets the machine\n";
+    if (listener_ == nullptr) spdlog::warn("the guest resets the machine; held for a debugger");
+    std::vector stops{signal_event(Signal::kTrap, vcpu, text)};
     for (const Runner& runner : runners) {
       if (run_->non_stop() && runner.vcpu != vcpu) stops.push_back(signal_event(Signal::kNone, runner.vcpu));
     }
     return tell_all(std::move(stops));
+  }
+  if (resets && options_.on_reset == OnReset::kRestart) {
+    reset();
+    return run_from_reset(runners);
   }
   const std::uint8_t code = request.kind == MachineRequest::Kind::kExit ? request.exit_code : 0;
   if (listener_ != nullptr) {

@@ -26,9 +26,11 @@ namespace vmm {
 struct DebuggerOptions {
   enum class OnTripleFault : std::uint8_t { kAuto, kStop, kExit };
   enum class OnDisconnect : std::uint8_t { kContinue, kStop, kExit };
+  enum class OnReset : std::uint8_t { kRestart, kStop, kExit };
   bool wait = false;                                     ///< hold at the first instruction until a debugger says go
   OnTripleFault on_triple_fault = OnTripleFault::kAuto;  ///< kAuto: stop for an attached debugger, else exit
   OnDisconnect on_disconnect = OnDisconnect::kContinue;
+  OnReset on_reset = OnReset::kRestart;  ///< when the guest resets; kStop: at what did it, until the next resume
   gdb::x86::Shape registers = gdb::x86::Shape::kX86_64;
 };
 

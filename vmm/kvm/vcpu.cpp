@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "vmm/cpu/cpuid.hpp"
 #include "vmm/kvm/convert.hpp"
 #include "vmm/kvm/ioctl.hpp"
 #include "vmm/kvm/kvm_api.hpp"
@@ -18,16 +19,30 @@ namespace {
 
 constexpr std::uint32_t kMsrKernelGsBase = 0xc0000102;
 
-/// The supported CPUID with this vCPU's APIC id (SDM 2A, CPUID leaves 1, 0BH and 1FH).
-void set_cpuid(const System& system, int vcpu_fd, unsigned index) {
-  const ::kvm_cpuid2& supported = system.supported_cpuid();
-  const std::size_t size = sizeof(::kvm_cpuid2) + supported.nent * sizeof(::kvm_cpuid_entry2);
-  std::vector<std::byte> copy(size);
-  std::memcpy(copy.data(), &supported, size);
-  auto* cpuid = reinterpret_cast<::kvm_cpuid2*>(copy.data());
-  for (::kvm_cpuid_entry2& entry : std::span(cpuid->entries, cpuid->nent)) {
-    if (entry.function == 1) entry.ebx = (entry.ebx & 0x00ffffffU) | (index << 24U);
-    if (entry.function == 0xb || entry.function == 0x1f) entry.edx = index;
+void set_cpuid(const Vm& vm, int vcpu_fd, unsigned index) {
+  const ::kvm_cpuid2& supported = vm.system().supported_cpuid();
+  std::vector<CpuidEntry> entries;
+  for (const ::kvm_cpuid_entry2& row : std::span(supported.entries, supported.nent)) {
+    entries.push_back({row.function, row.index, row.flags, row.eax, row.ebx, row.ecx, row.edx});
+  }
+  const CpuPlace place{.index = index,
+                       .cpus = vm.cpu_model().cpus,
+                       .deadline_timer = vm.system().extension(KVM_CAP_TSC_DEADLINE_TIMER) != 0};
+  entries = guest_cpuid(std::move(entries), vm.cpu_model().policy, place);
+
+  std::vector<std::byte> buffer(sizeof(::kvm_cpuid2) + entries.size() * sizeof(::kvm_cpuid_entry2));
+  auto* cpuid = reinterpret_cast<::kvm_cpuid2*>(buffer.data());
+  cpuid->nent = static_cast<std::uint32_t>(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const CpuidEntry& row = entries[i];
+    cpuid->entries[i] = {.function = row.leaf,
+                         .index = row.subleaf,
+                         .flags = row.flags,
+                         .eax = row.eax,
+                         .ebx = row.ebx,
+                         .ecx = row.ecx,
+                         .edx = row.edx,
+                         .padding = {}};
   }
   checked_ioctl(vcpu_fd, KVM_SET_CPUID2, "KVM_SET_CPUID2", cpuid);
 }
@@ -68,7 +83,7 @@ Vcpu::Vcpu(const Vm& vm, unsigned index)
   sync_regs_ = (vm.system().extension(KVM_CAP_SYNC_REGS) & wanted) == wanted;
   if (sync_regs_) run_->kvm_valid_regs = wanted;
   debug_flags_supported_ = static_cast<std::uint32_t>(vm.system().extension(KVM_CAP_SET_GUEST_DEBUG2));
-  set_cpuid(vm.system(), fd_.get(), index);
+  set_cpuid(vm, fd_.get(), index);
 }
 
 void Vcpu::set_immediate_exit(bool value) { *immediate_exit_flag() = value ? 1 : 0; }

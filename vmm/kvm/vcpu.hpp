@@ -48,7 +48,7 @@ struct GuestDebugRegisters {
 
 class Vcpu {
  public:
-  /// With the CPUID that KVM supports, APIC id = `index`. Throws HostError.
+  /// With the CPUID of the VM's CpuModel, APIC id = `index`. Throws HostError.
   Vcpu(const Vm& vm, unsigned index);
 
   Exit run();

@@ -24,8 +24,8 @@ UniqueFd create_vm(const System& system) {
 
 }  // namespace
 
-Vm::Vm(const System& system, const GuestMemory& memory, Chips chips)
-    : system_(system), memory_(memory), fd_(create_vm(system)) {
+Vm::Vm(const System& system, const GuestMemory& memory, Chips chips, CpuModel cpu_model)
+    : system_(system), memory_(memory), cpu_model_(std::move(cpu_model)), fd_(create_vm(system)) {
   // VT-x without unrestricted guests runs real mode inside a hidden TSS and identity map (KVM API 4.35, 4.38).
   if (system.extension(KVM_CAP_SET_IDENTITY_MAP_ADDR) != 0) {
     std::uint64_t address = layout::kIdentityMapForKvm;

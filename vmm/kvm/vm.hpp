@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vmm/base/unique_fd.hpp"
+#include "vmm/cpu/cpuid.hpp"
 #include "vmm/kvm/msr_filter.hpp"
 #include "vmm/kvm/slots.hpp"
 #include "vmm/kvm/system.hpp"
@@ -16,15 +17,22 @@
 
 namespace vmm::kvm {
 
+/// What CPUID is to say of this VM's CPUs.
+struct CpuModel {
+  unsigned cpus = 1;
+  CpuPolicy policy;
+};
+
 class Vm {
  public:
   enum class Chips : std::uint8_t { kNone, kIrqchipAndPit };
 
   /// Creates the VM, with the in-kernel PICs, IOAPIC, LAPICs and PIT when asked. `system` and `memory` outlive it.
-  Vm(const System& system, const GuestMemory& memory, Chips chips);
+  Vm(const System& system, const GuestMemory& memory, Chips chips, CpuModel cpu_model = {});
 
   int fd() const { return fd_.get(); }
   const System& system() const { return system_; }
+  const CpuModel& cpu_model() const { return cpu_model_; }
   /// Replaces the protected pages by these (any order, no duplicates); pages outside memory are our mistake. No vCPU
   /// may run meanwhile. Costs a slot change for what differs only. Throws HostError when KVM has too few slots for
   /// them, or no read-only ones.
@@ -49,6 +57,7 @@ class Vm {
 
   const System& system_;
   const GuestMemory& memory_;
+  CpuModel cpu_model_;
   UniqueFd fd_;
   std::map<std::uint64_t, Slot> slots_;  // what KVM has now, by base
   std::vector<std::uint32_t> free_ids_;  // with those of slots_: 0, 1, 2, …

@@ -22,10 +22,11 @@ struct Detector {
 };
 
 /// In the order of detection: the more specific first.
-constexpr std::array<Detector, 4> kDetectors = {{
+constexpr std::array<Detector, 5> kDetectors = {{
     {"multiboot", parse_multiboot, "header.magic", "no valid multiboot 1 header in the first 8192 bytes"},
     {"pvh", parse_pvh, "PHYS32_ENTRY", "no ELF file with a Xen PHYS32_ENTRY note"},
     {"elf", parse_plain_elf, "e_ident", "no ELF file"},
+    {"bzimage", parse_bzimage, "header", "no Linux kernel with a setup header (HdrS at offset 0x202)"},
     {"boot-sector", parse_boot_sector, "signature", "no 512 bytes with 0x55 0xaa at offset 510"},
 }};
 
@@ -34,17 +35,18 @@ struct FormatName {
   ImageFormat format;
   std::string_view detector;
 };
-constexpr std::array<FormatName, 8> kFormatNames = {{
+constexpr std::array<FormatName, 9> kFormatNames = {{
     {"boot-sector", ImageFormat::kBootSector, "boot-sector"},
     {"multiboot", ImageFormat::kMultiboot, "multiboot"},
     {"pvh", ImageFormat::kPvh, "pvh"},
+    {"bzimage", ImageFormat::kBzImage, "bzimage"},
     {"elf32", ImageFormat::kElf32, "elf"},
     {"elf64", ImageFormat::kElf64, "elf"},
     {"elf", ImageFormat::kElf64, "elf"},
     {"flat", ImageFormat::kFlat, ""},
     {"firmware", ImageFormat::kFirmware, ""},
 }};
-constexpr std::string_view kFormatHelp = "flat@ADDR, boot-sector, multiboot, pvh, elf";
+constexpr std::string_view kFormatHelp = "flat@ADDR, boot-sector, multiboot, pvh, bzimage, elf";
 
 const FormatName& row_of(ImageFormat format) {
   const auto* row = std::ranges::find(kFormatNames, format, &FormatName::format);
@@ -60,12 +62,19 @@ BootImage parse_as(FileBytes file, const FormatRequest& request) {
   throw LoadError(name, detector.field, 0, std::string(detector.problem));
 }
 
-/// Formats without a boot protocol can't take what only a protocol hands over.
+/// What only a boot protocol hands over needs one.
 void refuse_options(const BootImage& image, const BootOptions& options) {
   const auto refuse = [&](std::string_view what, std::string_view option) {
-    throw HostError(fmt::format("a {} image can't be given {} ({}): only multiboot and pvh have a way to hand it over",
-                                name_of(image.format), what, option));
+    throw HostError(
+        fmt::format("a {} image can't be given {} ({}): only multiboot, pvh and bzimage have a way to hand it over",
+                    name_of(image.format), what, option));
   };
+  using enum ImageFormat;
+  if (image.format == kMultiboot || image.format == kPvh) return;
+  if (image.format == kBzImage) {
+    if (options.modules.size() <= 1) return;
+    throw HostError("a bzimage takes one initrd: give --initrd alone, without --module");
+  }
   if (!options.command_line.empty()) refuse("a command line", "--append");
   if (!options.modules.empty()) refuse("modules", "--initrd, --module");
 }
@@ -93,9 +102,9 @@ std::string name_of(EntryMode mode) {
   return std::string(kNames.at(static_cast<std::size_t>(mode)));
 }
 
-std::uint64_t put_boot_tables(Placement& placement) {
+std::uint64_t put_boot_tables(Placement& placement, BootGdt gdt) {
   const std::uint64_t address = placement.allocate(kBootTablesSize, 64, Placement::Where::kLow, "descriptor tables");
-  placement.memory().write(address, boot_tables(address));
+  placement.memory().write(address, boot_tables(address, gdt));
   return address;
 }
 
@@ -105,18 +114,18 @@ BootImage parse_image(std::span<const std::byte> file, const std::optional<Forma
     if (auto image = detector.parse(file)) return *std::move(image);
   }
   throw HostError(
-      "the image is none of multiboot, pvh, elf and boot-sector: for raw 16-bit code use --format flat@ADDR");
+      "the image is none of multiboot, pvh, bzimage, elf and boot-sector: for raw 16-bit code use --format flat@ADDR");
 }
 
 CpuState place_image(const BootImage& image, const BootOptions& options, GuestMemory& memory, const CpuState& reset) {
-  const bool protocol = image.format == ImageFormat::kMultiboot || image.format == ImageFormat::kPvh;
-  if (!protocol) refuse_options(image, options);
+  refuse_options(image, options);
   memory.clear();
   if (image.entry_mode == EntryMode::kReal16 && rom_size(image) == 0) write_real_mode_vectors(memory);
   Placement placement(image, memory);
   switch (image.format) {
     case ImageFormat::kMultiboot: return place_multiboot(placement, options, reset);
     case ImageFormat::kPvh: return place_pvh(placement, options, reset);
+    case ImageFormat::kBzImage: return place_bzimage(placement, options, reset);
     case ImageFormat::kElf32:
     case ImageFormat::kElf64: return place_plain_elf(placement, reset);
     case ImageFormat::kBootSector: return place_boot_sector(placement, reset);

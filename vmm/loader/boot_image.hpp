@@ -14,7 +14,7 @@
 
 namespace vmm {
 
-enum class ImageFormat : std::uint8_t { kFlat, kBootSector, kMultiboot, kPvh, kElf32, kElf64, kFirmware };
+enum class ImageFormat : std::uint8_t { kFlat, kBootSector, kMultiboot, kPvh, kElf32, kElf64, kBzImage, kFirmware };
 enum class EntryMode : std::uint8_t { kReal16, kProtected32, kLong64 };
 
 /// What `--format` says: a format by name, for `flat@ADDR` with its load address.
@@ -22,7 +22,7 @@ struct FormatRequest {
   ImageFormat format = ImageFormat::kFlat;
   std::uint64_t flat_address = 0;
 };
-/// "flat@0x7c00", "boot-sector", "multiboot", "pvh", "elf". Throws HostError that lists the names.
+/// "flat@0x7c00", "boot-sector", "multiboot", "pvh", "bzimage", "elf". Throws HostError that lists the names.
 FormatRequest parse_format(const std::string& text);
 /// The name users see in `--format` and `gdbvm image`.
 std::string name_of(ImageFormat format);
@@ -47,10 +47,13 @@ struct BootImage {
   bool elf64 = false;           ///< ELFCLASS64
   bool has_symbols = false;     ///< .symtab
   bool has_debug_info = false;  ///< .debug_info
+  std::string about;            ///< what the image says of itself, printable; often empty
   std::uint32_t multiboot_flags = 0;
+  std::span<const std::byte> header;  ///< bzImage: the file up to the end of its setup header
 };
 
-/// Recognises and checks an image: multiboot header, PVH note, plain ELF, 0x55AA, in that order. Total on any bytes:
+/// Recognises and checks an image: multiboot header, PVH note, plain ELF, bzImage, 0x55AA, in that
+/// order. Total on any bytes:
 /// throws LoadError (format, field, offset), or HostError when no format fits (saying what to try).
 BootImage parse_image(std::span<const std::byte> file, const std::optional<FormatRequest>& wanted);
 
@@ -68,7 +71,7 @@ struct BootModule {
 struct BootOptions {
   std::string command_line;         ///< --append
   std::string image_name;           ///< multiboot puts it before the command line
-  std::vector<BootModule> modules;  ///< --initrd first, then each --module
+  std::vector<BootModule> modules;  ///< --initrd first, then each --module; a bzImage takes one
 };
 
 /// Clears `memory`, then writes segments, boot information, page tables and modules into it; returns the first vCPU's

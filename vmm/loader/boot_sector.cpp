@@ -24,7 +24,7 @@ std::optional<BootImage> parse_boot_sector(FileBytes bytes) {
   const ByteReader file(bytes, "boot-sector");
   if (!file.has(0, kSectorSize) || file.load<std::uint16_t>(kSignatureOffset, "signature") != kSignature) return {};
   if (file.has(kLinuxMagicOffset, 4) && file.load<std::uint32_t>(kLinuxMagicOffset, "HdrS") == kLinuxMagic) {
-    file.fail("HdrS", kLinuxMagicOffset, "this is a Linux bzImage; boot its ELF file vmlinux (made with CONFIG_PVH)");
+    file.fail("HdrS", kLinuxMagicOffset, "this is a Linux kernel: use --format bzimage");
   }
   BootImage image;
   image.format = ImageFormat::kBootSector;

@@ -2,45 +2,24 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <span>
-#include <string_view>
 
 #include "vmm/base/errors.hpp"
+#include "vmm/loader/table_bytes.hpp"
 
 namespace vmm {
 namespace {
 
-using Bytes = std::vector<std::byte>;
+using table::append;
+using table::Bytes;
+using table::characters;
+using table::set_checksum;
 
-constexpr std::uint32_t kLocalApicAddress = 0xfee00000;
-constexpr std::uint32_t kIoApicAddress = 0xfec00000;
 constexpr std::uint8_t kLocalApicVersion = 0x14;  // as KVM's version registers say
 constexpr std::uint8_t kIoApicVersion = 0x11;
 constexpr std::uint8_t kIsaLines = 16;
 constexpr std::uint8_t kCascadeLine = 2;  // between the PICs: no device's
 constexpr std::uint8_t kEveryApic = 0xff;
-
-template <std::size_t N>
-constexpr std::array<char, N - 1> characters(const char (&text)[N]) {
-  std::array<char, N - 1> out{};
-  std::copy_n(text, N - 1, out.begin());
-  return out;
-}
-
-template <typename T>
-void append(Bytes& out, const T& value) {
-  const auto bytes = std::as_bytes(std::span(&value, 1));
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
-
-/// Sets the byte at `at` so that the sum of `bytes` is zero.
-void set_checksum(std::span<std::byte> bytes, std::size_t at) {
-  bytes[at] = std::byte{0};
-  const unsigned sum = std::accumulate(bytes.begin(), bytes.end(), 0U,
-                                       [](unsigned so_far, std::byte byte) { return so_far + unsigned(byte); });
-  bytes[at] = static_cast<std::byte>(-sum & 0xff);
-}
 
 // MultiProcessor Specification, 4.1.
 struct [[gnu::packed]] MpPointer {
@@ -145,155 +124,6 @@ Bytes mp_configuration(unsigned cpus) {
   return table;
 }
 
-// ACPI 5.2.5.3.
-struct [[gnu::packed]] Rsdp {
-  std::array<char, 8> signature = characters("RSD PTR ");
-  std::uint8_t checksum = 0;
-  std::array<char, 6> oem = characters("GDBVM ");
-  std::uint8_t revision = 2;
-  std::uint32_t rsdt = 0;
-  std::uint32_t length = 36;
-  std::uint64_t xsdt = 0;
-  std::uint8_t extended_checksum = 0;
-  std::array<std::uint8_t, 3> reserved{};
-};
-static_assert(sizeof(Rsdp) == 36);
-constexpr std::size_t kRsdpFirstPart = 20;
-constexpr std::size_t kRsdpChecksum = 8, kRsdpExtendedChecksum = 32;
-
-// 5.2.6.
-struct [[gnu::packed]] AcpiHeader {
-  std::array<char, 4> signature;
-  std::uint32_t length = 0;
-  std::uint8_t revision = 0;
-  std::uint8_t checksum = 0;
-  std::array<char, 6> oem = characters("GDBVM ");
-  std::array<char, 8> oem_table = characters("GDBVM   ");
-  std::uint32_t oem_revision = 1;
-  std::array<char, 4> creator = characters("GDBV");
-  std::uint32_t creator_revision = 1;
-};
-static_assert(sizeof(AcpiHeader) == 36);
-constexpr std::size_t kAcpiChecksum = 9;
-
-Bytes acpi_table(const std::array<char, 4>& signature, std::uint8_t revision, const Bytes& body) {
-  Bytes table;
-  append(table, AcpiHeader{.signature = signature,
-                           .length = static_cast<std::uint32_t>(sizeof(AcpiHeader) + body.size()),
-                           .revision = revision});
-  table.insert(table.end(), body.begin(), body.end());
-  set_checksum(table, kAcpiChecksum);
-  return table;
-}
-
-// 5.2.3.2.
-struct [[gnu::packed]] GenericAddress {
-  std::uint8_t space = 0;
-  std::uint8_t bits = 0;
-  std::uint8_t offset = 0;
-  std::uint8_t access = 0;
-  std::uint64_t address = 0;
-};
-
-// 5.2.9, behind the header. Hardware-reduced: there is no fixed hardware but the reset register, and no FACS.
-struct [[gnu::packed]] FadtBody {
-  std::uint32_t firmware_control = 0;
-  std::uint32_t dsdt = 0;
-  std::array<std::uint8_t, 65> fixed_hardware{};
-  std::uint16_t boot_flags = 0x3;  // devices on the ISA bus; an 8042
-  std::uint8_t reserved = 0;
-  std::uint32_t flags =
-      1U << 0 | 1U << 2 | 1U << 4 | 1U << 5 | 1U << 10 | 1U << 20;  // WBINVD, C1, no buttons, RESET_REG, HW_REDUCED
-  GenericAddress reset_register = {.space = 1, .bits = 8, .access = 1, .address = 0xcf9};
-  std::uint8_t reset_value = 6;
-  std::uint16_t arm_flags = 0;
-  std::uint8_t minor_revision = 5;
-  std::uint64_t wide_firmware_control = 0;
-  std::uint64_t wide_dsdt = 0;
-  std::array<std::uint8_t, 120> wide_fixed_hardware{};
-  std::uint64_t hypervisor = 0;
-};
-static_assert(sizeof(AcpiHeader) + sizeof(FadtBody) == 276);
-
-// 5.2.12.
-struct [[gnu::packed]] MadtStart {
-  std::uint32_t local_apic = kLocalApicAddress;
-  std::uint32_t flags = 1;  // PCAT_COMPAT: PICs as well
-};
-struct [[gnu::packed]] MadtProcessor {
-  std::uint8_t type = 0;
-  std::uint8_t length = 8;
-  std::uint8_t uid = 0;
-  std::uint8_t apic_id = 0;
-  std::uint32_t flags = 1;  // enabled
-};
-struct [[gnu::packed]] MadtIoApic {
-  std::uint8_t type = 1;
-  std::uint8_t length = 12;
-  std::uint8_t id = kIoApicId;
-  std::uint8_t reserved = 0;
-  std::uint32_t address = kIoApicAddress;
-  std::uint32_t first_interrupt = 0;
-};
-struct [[gnu::packed]] MadtOverride {
-  std::uint8_t type = 2;
-  std::uint8_t length = 10;
-  std::uint8_t bus = 0;
-  std::uint8_t line = 0;
-  std::uint32_t interrupt = 0;
-  std::uint16_t flags = 0;
-};
-struct [[gnu::packed]] MadtNmi {
-  std::uint8_t type = 4;
-  std::uint8_t length = 6;
-  std::uint8_t uid = kEveryApic;
-  std::uint16_t flags = 0;
-  std::uint8_t pin = 1;
-};
-static_assert(sizeof(MadtProcessor) == 8 && sizeof(MadtIoApic) == 12 && sizeof(MadtOverride) == 10 &&
-              sizeof(MadtNmi) == 6);
-
-Bytes madt_body(unsigned cpus) {
-  Bytes body;
-  append(body, MadtStart{});
-  for (unsigned i = 0; i < cpus; ++i) {
-    const auto id = static_cast<std::uint8_t>(i);
-    append(body, MadtProcessor{.uid = id, .apic_id = id});
-  }
-  append(body, MadtIoApic{});
-  append(body, MadtOverride{.line = 0, .interrupt = kTimerPin});
-  append(body, MadtNmi{});
-  return body;
-}
-
-template <typename Address>
-Bytes pointers(std::span<const std::uint64_t> addresses) {
-  Bytes out;
-  for (const std::uint64_t address : addresses) append(out, static_cast<Address>(address));
-  return out;
-}
-
-/// Tables one behind the other, each on 16 bytes, after the room for the two entry structures.
-class Block {
- public:
-  std::uint64_t put(const Bytes& table) {
-    bytes_.resize((bytes_.size() + 15) / 16 * 16);
-    const std::uint64_t address = kCpuTables + bytes_.size();
-    bytes_.insert(bytes_.end(), table.begin(), table.end());
-    return address;
-  }
-  template <typename T>
-  std::span<std::byte> put_entry_structure(std::uint64_t address, const T& value) {
-    const auto room = std::span(bytes_).subspan(address - kCpuTables, sizeof value);
-    std::ranges::copy(std::as_bytes(std::span(&value, 1)), room.begin());
-    return room;
-  }
-  Bytes take() && { return std::move(bytes_); }
-
- private:
-  Bytes bytes_ = Bytes(kRsdp - kCpuTables + sizeof(Rsdp));
-};
-
 // The BIOS data area, and the EBDA's first byte.
 constexpr std::uint64_t kEbdaSegmentWord = 0x40e;
 constexpr std::uint64_t kBaseMemoryWord = 0x413;  // in KiB
@@ -308,32 +138,35 @@ void put_unless_claimed(const BootImage& image, GuestMemory& memory, std::uint64
 
 }  // namespace
 
-std::vector<std::byte> cpu_tables(unsigned cpus) {
+std::vector<std::byte> cpu_tables(unsigned cpus, std::span<const layout::VirtioSlot> virtio) {
   VMM_CHECK(cpus > 0);
   cpus = std::min(cpus, kMostCpusInTables);
-  Block block;
-  const std::uint64_t configuration = block.put(mp_configuration(cpus));
-  const std::uint64_t dsdt = block.put(acpi_table(characters("DSDT"), 2, {}));
-  Bytes fadt;
-  append(fadt, FadtBody{.dsdt = static_cast<std::uint32_t>(dsdt), .wide_dsdt = dsdt});
-  const std::array<std::uint64_t, 2> listed = {block.put(acpi_table(characters("FACP"), 6, fadt)),
-                                               block.put(acpi_table(characters("APIC"), 4, madt_body(cpus)))};
-  const std::uint64_t rsdt = block.put(acpi_table(characters("RSDT"), 1, pointers<std::uint32_t>(listed)));
-  const std::uint64_t xsdt = block.put(acpi_table(characters("XSDT"), 1, pointers<std::uint64_t>(listed)));
+  Bytes block(kRsdp - kCpuTables);
+  const auto put = [&](std::size_t align, const Bytes& bytes) {
+    block.resize((block.size() + align - 1) / align * align);
+    const std::uint64_t address = kCpuTables + block.size();
+    block.insert(block.end(), bytes.begin(), bytes.end());
+    return address;
+  };
+  const AcpiTables acpi = acpi_tables(cpus, virtio);
+  // The RSDP comes first and tells of tables behind it: their place is known before their bytes are put there.
+  const std::uint64_t tables = (kRsdp + acpi.rsdp.bytes.size() + AcpiTables::kAlign - 1) & ~(AcpiTables::kAlign - 1);
+  put(16, link(acpi.rsdp, tables));
+  VMM_CHECK(put(AcpiTables::kAlign, link(acpi.tables, tables)) == tables);
 
-  const MpPointer mp{.configuration = static_cast<std::uint32_t>(configuration)};
-  set_checksum(block.put_entry_structure(kMpPointer, mp), offsetof(MpPointer, checksum));
-  const auto rsdp = block.put_entry_structure(kRsdp, Rsdp{.rsdt = static_cast<std::uint32_t>(rsdt), .xsdt = xsdt});
-  set_checksum(rsdp.first(kRsdpFirstPart), kRsdpChecksum);
-  set_checksum(rsdp, kRsdpExtendedChecksum);
-  return std::move(block).take();
+  const MpPointer mp{.configuration = static_cast<std::uint32_t>(put(16, mp_configuration(cpus)))};
+  const auto entry = std::span(block).first(sizeof mp);
+  std::ranges::copy(std::as_bytes(std::span(&mp, 1)), entry.begin());
+  set_checksum(entry, offsetof(MpPointer, checksum));
+  return block;
 }
 
-void place_cpu_tables(const BootImage& image, unsigned cpus, GuestMemory& memory) {
+void place_cpu_tables(const BootImage& image, unsigned cpus, std::span<const layout::VirtioSlot> virtio,
+                      GuestMemory& memory) {
   const auto put = [&](std::uint64_t address, std::span<const std::byte> bytes) {
     put_unless_claimed(image, memory, address, bytes);
   };
-  put(kCpuTables, cpu_tables(cpus));
+  put(kCpuTables, cpu_tables(cpus, virtio));
   const std::array<std::uint16_t, 1> base_memory = {layout::kEbda / layout::kKiB};
   const std::array<std::uint16_t, 1> ebda_segment = {layout::kEbda / 16};
   const std::array<std::uint8_t, 1> ebda_size = {(layout::kLowRamEnd - layout::kEbda) / layout::kKiB};

@@ -47,9 +47,10 @@ Placement::Placement(const BootImage& image, GuestMemory& memory) : image_(image
   }
 }
 
-std::uint64_t Placement::allocate(std::uint64_t size, std::uint64_t align, Where where, std::string_view what) {
-  const std::uint64_t top = std::min(memory_.ram_end(), layout::kPciHole);
-  const Window low{kFirstFree, layout::kEbda, true};
+std::uint64_t Placement::allocate(std::uint64_t size, std::uint64_t align, Where where, std::string_view what,
+                                  std::uint64_t below) {
+  const std::uint64_t top = std::min({memory_.ram_end(), layout::kPciHole, below});
+  const Window low{kFirstFree, std::min(layout::kEbda, below), true};
   const Window high{layout::kHighRam, top, true};
   const Window behind_image{std::max(image_end_, layout::kHighRam), top, false};
   const Window first{layout::kHighRam, top, false};
@@ -69,9 +70,9 @@ std::uint64_t Placement::allocate(std::uint64_t size, std::uint64_t align, Where
   return address;
 }
 
-std::uint64_t Placement::put(std::span<const std::byte> bytes, std::uint64_t align, Where where,
-                             std::string_view what) {
-  const std::uint64_t address = allocate(bytes.size(), align, where, what);
+std::uint64_t Placement::put(std::span<const std::byte> bytes, std::uint64_t align, Where where, std::string_view what,
+                             std::uint64_t below) {
+  const std::uint64_t address = allocate(bytes.size(), align, where, what, below);
   memory_.write(address, bytes);
   return address;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "vmm/loader/boot_image.hpp"
+#include "vmm/memory/layout.hpp"
 
 namespace vmm {
 
@@ -22,9 +23,12 @@ class Placement {
     kAboveImage,  ///< the first room behind the image
     kHigh,        ///< down from the end of RAM below 3 GiB
   };
-  /// Zero bytes for boot data, below 3 GiB. `align` is a power of two. Throws LoadError that names `what`.
-  std::uint64_t allocate(std::uint64_t size, std::uint64_t align, Where where, std::string_view what);
-  std::uint64_t put(std::span<const std::byte> bytes, std::uint64_t align, Where where, std::string_view what);
+  /// Zero bytes for boot data, below 3 GiB and below `below`. `align` is a power of two. Throws LoadError that names
+  /// `what`.
+  std::uint64_t allocate(std::uint64_t size, std::uint64_t align, Where where, std::string_view what,
+                         std::uint64_t below = layout::kPciHole);
+  std::uint64_t put(std::span<const std::byte> bytes, std::uint64_t align, Where where, std::string_view what,
+                    std::uint64_t below = layout::kPciHole);
   /// With its NUL, low.
   std::uint64_t put_text(const std::string& text, std::string_view what);
   template <typename T>

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "vmm/cpu/entry_state.hpp"
+#include "vmm/loader/cpu_tables.hpp"
 #include "vmm/loader/elf.hpp"
 #include "vmm/loader/formats.hpp"
 #include "vmm/loader/memory_map.hpp"
@@ -109,6 +110,7 @@ std::optional<BootImage> parse_pvh(FileBytes bytes) {
 
 CpuState place_pvh(Placement& placement, const BootOptions& options, const CpuState& reset) {
   StartInfo info;
+  info.rsdp = kRsdp;
   info.command_line = placement.put_text(options.command_line, "command line");
 
   std::vector<ModuleEntry> modules;

@@ -15,6 +15,7 @@
 #include "vmm/devices/fw_cfg.hpp"
 #include "vmm/devices/i8042.hpp"
 #include "vmm/devices/ide.hpp"
+#include "vmm/devices/pm_timer.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/loader/cpu_tables.hpp"
@@ -48,7 +49,7 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
                  std::function<void()> console_room)
     : memory_(config.memory_size, rom_size(config.image)),
       planted_(memory_),
-      vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit),
+      vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit, {.cpus = config.cpus, .policy = config.cpu}),
       watch_(memory_, planted_, vm_, config.cpus > 1,
              [this] {
                for (const auto& vcpu : vcpus_) vcpu->kick();
@@ -65,8 +66,12 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
     vcpus_.push_back(std::make_unique<VcpuThread>(i, vm_, ports_, mmio_, watch_, sink));
     initial_.push_back(vcpus_.back()->call([](kvm::Vcpu& vcpu) { return vcpu.state(); }));
   }
-  initial_[0] = place_image(config.image, config.boot, memory_, initial_[0]);
-  if (rom_size(config.image) == 0) place_cpu_tables(config.image, config.cpus, memory_);  // firmware makes its own
+  BootOptions boot = config.boot;
+  const bool linux = config.image.format == ImageFormat::kBzImage || config.image.format == ImageFormat::kPvh;
+  if (linux) boot.command_line = announce_virtio(std::move(boot.command_line), virtio_slots_);
+  initial_[0] = place_image(config.image, boot, memory_, initial_[0]);
+  // Firmware makes its own.
+  if (rom_size(config.image) == 0) place_cpu_tables(config.image, config.cpus, virtio_slots_, memory_);
   vcpus_[0]->call([&](kvm::Vcpu& vcpu) { vcpu.set_state(initial_[0]); });
 }
 
@@ -94,15 +99,21 @@ void Machine::add_devices(const MachineConfig& config, HostPort& console, std::f
   add_port_device<FastA20>(FastA20::kPort, FastA20::kPorts, request);
   add_port_device<ResetControl>(ResetControl::kPort, ResetControl::kPorts, request);
   for (const Power::Place& place : Power::kPlaces) add_port_device<Power>(place.port, Power::kPorts, place, request);
-  if (rom_size(config.image) > 0) {
-    add_port_device<FwCfg>(FwCfg::kPort, FwCfg::kPorts, device_memory_, firmware_contents(memory_, config.cpus));
-    add_port_device<FirmwareLog>(FirmwareLog::kPort, FirmwareLog::kPorts,
-                                 [](const std::string& line) { spdlog::info("firmware: {}", line); });
-  }
+  add_port_device<PowerEvents>(PowerEvents::kPort, PowerEvents::kPorts);
+  add_port_device<PmTimer>(PmTimer::kPort, PmTimer::kPorts, [this] { return vm_.clock(); });
+  static_assert(PowerEvents::kPort == kPm1Event && Power::kPlaces[0].port == kPm1Control && PmTimer::kPort == kPmTimer);
   add_ide(config);
   for (const AbsentRow& row : absent_ports()) {
     if (!ports_.has(row.port)) add_port_device<Absent>(row.port, 1, row);
   }
+  add_firmware(config);
+}
+
+void Machine::add_firmware(const MachineConfig& config) {
+  if (rom_size(config.image) == 0) return;
+  add_port_device<FwCfg>(FwCfg::kPort, FwCfg::kPorts, device_memory_, firmware_contents(memory_, config.cpus));
+  add_port_device<FirmwareLog>(FirmwareLog::kPort, FirmwareLog::kPorts,
+                               [](const std::string& line) { spdlog::info("firmware: {}", line); });
 }
 
 void Machine::add_ide(const MachineConfig& config) {

@@ -23,6 +23,7 @@
 #include "vmm/machine/vcpu_thread.hpp"
 #include "vmm/memory/device_memory.hpp"
 #include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/layout.hpp"
 #include "vmm/memory/planted_bytes.hpp"
 
 namespace vmm {
@@ -36,6 +37,7 @@ struct DriveConfig {
 struct MachineConfig {
   std::uint64_t memory_size = 0;  ///< bytes
   unsigned cpus = 1;
+  CpuPolicy cpu;    ///< `--cpu`
   BootImage image;  ///< its bytes belong to the ImageFile that the caller keeps
   BootOptions boot;
   std::vector<DriveConfig> drives;
@@ -69,6 +71,7 @@ class Machine {
  private:
   void add_devices(const MachineConfig& config, HostPort& console, std::function<void()> console_room);
   void add_ide(const MachineConfig& config);
+  void add_firmware(const MachineConfig& config);  // last: it tells of the others
   template <typename T, typename... Args>
   T& add_port_device(std::uint64_t base, std::uint64_t size, Args&&... args);
   IrqLine irq_line(std::uint32_t gsi);
@@ -83,6 +86,7 @@ class Machine {
   Bus mmio_;
   std::vector<std::unique_ptr<Device>> devices_;
   Serial* serial_ = nullptr;
+  std::vector<layout::VirtioSlot> virtio_slots_;  // what guests are told of; filled by add_devices()
   std::vector<std::unique_ptr<VcpuThread>> vcpus_;
   std::vector<CpuState> initial_;
 };

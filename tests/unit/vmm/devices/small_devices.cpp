@@ -4,6 +4,7 @@
 #include "vmm/devices/cmos.hpp"
 #include "vmm/devices/debug_console.hpp"
 #include "vmm/devices/debug_exit.hpp"
+#include "vmm/devices/pm_timer.hpp"
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 
@@ -38,16 +39,42 @@ TEST_CASE("power: SLP_EN powers off, whatever the sleep type", "[power]") {
   power.write(0, 1, 0x20);
   power.write(0, 2, 0x1c00);
   CHECK(requests.seen.empty());
-  CHECK(power.read(0, 2) == 0x1c00);
+  CHECK(power.read(0, 2) == 0x1c01);
   power.write(0, 2, 0x2000);
   power.write(0, 2, 0x3400);
   power.write(1, 1, 0x20);
   REQUIRE(requests.seen.size() == 3);
   CHECK(requests.seen[0].kind == Kind::kPowerOff);
-  CHECK(power.read(0, 2) == 0);
+  CHECK(power.read(0, 2) == 1);
   power.write(0, 2, 0x1c01);
   Power other(Power::kPlaces[0], requests.sink());
   check_state_moves(power, other);
+}
+
+TEST_CASE("power events: none, but what is enabled reads back", "[power]") {
+  PowerEvents events;
+  events.write(0, 4, 0x0321'ffff);
+  CHECK(events.read(0, 2) == 0);
+  CHECK(events.read(2, 2) == 0x0321);
+  PowerEvents other;
+  check_state_moves(events, other);
+}
+
+TEST_CASE("ACPI timer: 3.579545 MHz of the guest's clock, 32 bits", "[pm_timer]") {
+  std::uint64_t now = 0;
+  PmTimer timer([&] { return now; });
+  CHECK(timer.read(0, 4) == 0);
+  now = 1'000'000'000;
+  CHECK(timer.read(0, 4) == PmTimer::kHertz);
+  CHECK(timer.read(0, 2) == (PmTimer::kHertz & 0xffff));
+  CHECK(timer.read(1, 1) == (PmTimer::kHertz >> 8 & 0xff));
+  now = 1'500'000'000;
+  timer.write(0, 4, 0);
+  CHECK(timer.read(0, 4) == PmTimer::kHertz + PmTimer::kHertz / 2);
+  now = 10'000'000'000'000'000;  // four months
+  CHECK(timer.read(0, 4) == (10'000'000 * PmTimer::kHertz & 0xffff'ffff));
+  PmTimer other([] { return std::uint64_t{0}; });
+  check_state_moves(timer, other);
 }
 
 TEST_CASE("reset control: bit 2 rising resets, and reads back", "[reset_control]") {

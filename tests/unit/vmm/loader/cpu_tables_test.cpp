@@ -17,7 +17,7 @@ namespace {
 struct Tables {
   GuestMemory memory{4 * kMiB};
 
-  explicit Tables(unsigned cpus, const BootImage& image = {}) { place_cpu_tables(image, cpus, memory); }
+  explicit Tables(unsigned cpus, const BootImage& image = {}) { place_cpu_tables(image, cpus, {}, memory); }
 
   template <typename T>
   T at(std::uint64_t address) const {
@@ -167,8 +167,10 @@ TEST_CASE("the MADT says the same") {
         REQUIRE(tables.at<std::uint32_t>(at + 8) == 0);
       } else if (type == 2) {
         REQUIRE(length == 10);
-        REQUIRE(tables.byte(at + 3) == 0);
-        REQUIRE(tables.at<std::uint32_t>(at + 4) == kTimerPin);
+        const bool timer = tables.byte(at + 3) == 0;
+        REQUIRE((timer || tables.byte(at + 3) == kSciLine));
+        REQUIRE(tables.at<std::uint32_t>(at + 4) == (timer ? kTimerPin : kSciLine));
+        REQUIRE(tables.at<std::uint16_t>(at + 8) == (timer ? 0 : 0xd));
       } else {
         REQUIRE(type == 4);
         REQUIRE(length == 6);
@@ -180,15 +182,29 @@ TEST_CASE("the MADT says the same") {
   }
   REQUIRE(at == end);
   REQUIRE(processors == cpus);
-  REQUIRE(others == std::map<unsigned, unsigned>{{1, 1}, {2, 1}, {4, 1}});
+  REQUIRE(others == std::map<unsigned, unsigned>{{1, 1}, {2, 2}, {4, 1}});
 }
 
-TEST_CASE("the FADT is of the hardware-reduced kind, with a reset register and a DSDT") {
+TEST_CASE("the FADT tells of power-off, timer, reset register and DSDT") {
   const Tables tables(2);
   const std::uint64_t fadt = tables.acpi().at("FACP");
   REQUIRE(tables.at<std::uint32_t>(fadt + 4) == 276);
   REQUIRE(tables.byte(fadt + 8) == 6);
-  REQUIRE((tables.at<std::uint32_t>(fadt + 112) & (1U << 20)) != 0);
+  REQUIRE((tables.at<std::uint32_t>(fadt + 112) & (1U << 20)) == 0);  // not the hardware-reduced kind
+  REQUIRE(tables.at<std::uint16_t>(fadt + 46) == 9);
+  REQUIRE(tables.at<std::uint32_t>(fadt + 48) == 0);
+  REQUIRE(tables.at<std::uint32_t>(fadt + 56) == 0x600);
+  REQUIRE(tables.at<std::uint32_t>(fadt + 64) == 0x604);
+  REQUIRE(tables.at<std::uint32_t>(fadt + 76) == 0x608);
+  REQUIRE(tables.byte(fadt + 88) == 4);
+  REQUIRE(tables.byte(fadt + 89) == 2);
+  REQUIRE(tables.byte(fadt + 91) == 4);
+  REQUIRE(tables.at<std::uint64_t>(fadt + 148 + 4) == 0x600);
+  REQUIRE(tables.at<std::uint64_t>(fadt + 172 + 4) == 0x604);
+  REQUIRE(tables.at<std::uint64_t>(fadt + 208 + 4) == 0x608);
+  const auto facs = tables.at<std::uint32_t>(fadt + 36);
+  REQUIRE(facs % 64 == 0);
+  REQUIRE(tables.text_at(facs, 4) == "FACS");
   REQUIRE((tables.at<std::uint32_t>(fadt + 112) & (1U << 10)) != 0);
   REQUIRE(tables.at<std::uint16_t>(fadt + 109) == 3);
   REQUIRE(tables.byte(fadt + 116) == 1);

@@ -1,6 +1,7 @@
 /// Images made by the test that needs them: an ELF writer of both classes, notes, and multiboot headers.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -177,6 +178,27 @@ inline ElfBuilder pvh_elf() {
       .add({.physical = 0x100000, .link = 0xffffffff80100000, .bytes = Bytes(64, std::byte{0xf4})})
       .add({.type = 4, .bytes = notes});
   return elf;
+}
+
+/// A Linux kernel of boot protocol 2.15 with one setup sector and 64 bytes behind its 64-bit entry.
+inline Bytes bzimage(std::uint64_t preferred = 0x200000) {
+  Bytes out(1024 + 0x240);
+  patch<std::uint8_t>(out, 0x1f1, 1);      // setup_sects
+  patch<std::uint32_t>(out, 0x1f4, 0x24);  // syssize
+  patch<std::uint16_t>(out, 0x1fe, 0xaa55);
+  patch<std::uint16_t>(out, 0x200, 0x6aeb);      // jmp over the header
+  patch<std::uint32_t>(out, 0x202, 0x53726448);  // HdrS
+  patch<std::uint16_t>(out, 0x206, 0x20f);
+  patch<std::uint16_t>(out, 0x20e, 0x100);  // kernel_version
+  const Bytes version = text("6.1-test");
+  std::ranges::copy(version, out.begin() + 0x300);
+  patch<std::uint32_t>(out, 0x22c, 0x7fffffff);  // initrd_addr_max
+  patch<std::uint16_t>(out, 0x236, 0x003f);      // xloadflags
+  patch<std::uint32_t>(out, 0x238, 0x7ff);       // cmdline_size
+  patch<std::uint64_t>(out, 0x258, preferred);
+  patch<std::uint32_t>(out, 0x260, 0x10000);  // init_size
+  patch<std::uint8_t>(out, 1024 + 0x200, 0xf4);
+  return out;
 }
 
 inline Bytes boot_sector() {

@@ -38,10 +38,10 @@ Bytes plain_elf(bool is64) {
 TEST_CASE("format names") {
   REQUIRE(parse_format("flat@0x7c00").flat_address == 0x7c00);
   REQUIRE(parse_format("flat@4096").flat_address == 4096);
-  for (const auto* name : {"boot-sector", "multiboot", "pvh", "elf32", "elf64"}) {
+  for (const auto* name : {"boot-sector", "multiboot", "pvh", "bzimage", "elf32", "elf64"}) {
     REQUIRE(name_of(parse_format(name).format) == name);
   }
-  for (const auto* name : {"", "flat", "flat@", "flat@0x", "flat@12z", "bzimage", "flat@99999999999999999999"}) {
+  for (const auto* name : {"", "flat", "flat@", "flat@0x", "flat@12z", "zimage", "flat@99999999999999999999"}) {
     REQUIRE_THROWS_WITH(parse_format(name), Contains("flat@ADDR") && Contains("multiboot"));
   }
 }
@@ -133,6 +133,45 @@ TEST_CASE("PVH notes that make no sense are refused") {
   REQUIRE_THAT(with_note(note), Contains("n_namesz"));
 }
 
+TEST_CASE("a bzImage is its kernel, entered behind the 32-bit entry, where it prefers to be") {
+  const Bytes file = bzimage();
+  const BootImage image = parse(file);
+  REQUIRE(image.format == ImageFormat::kBzImage);
+  REQUIRE(name_of(image.format) == "bzimage");
+  REQUIRE(image.entry_mode == EntryMode::kLong64);
+  REQUIRE(image.entry == 0x200200);
+  REQUIRE(image.segments.size() == 1);
+  REQUIRE(image.segments[0].physical == 0x200000);
+  REQUIRE(image.segments[0].file_offset == 1024);
+  REQUIRE(image.segments[0].bytes.size() == 0x240);
+  REQUIRE(image.segments[0].memory_size == 0x10000);
+  REQUIRE(image.header.size() == 0x26c);
+  REQUIRE(image.about == "Linux 6.1-test, boot protocol 2.15");
+}
+
+TEST_CASE("a bzImage that can't be entered in 64 bits, or lies, is refused by field") {
+  const auto field_of = [](auto change) {
+    Bytes file = bzimage();
+    change(file);
+    try {
+      parse(file);
+    } catch (const LoadError& error) {
+      return error.field;
+    }
+    return std::string();
+  };
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint16_t>(file, 0x206, 0x20b); }) == "version");
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint16_t>(file, 0x236, 0x3e); }) == "xloadflags");
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint32_t>(file, 0x1f4, 0x25); }) == "syssize");
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint32_t>(file, 0x1f4, 0x20); }) == "syssize");
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint8_t>(file, 0x1f1, 0); }) == "syssize");
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint32_t>(file, 0x260, 0x23f); }) == "init_size");
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint8_t>(file, 0x201, 0x20); }) == "jump");
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint64_t>(file, 0x258, 0x10000); }) == "pref_address");
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint64_t>(file, 0x258, ~0ULL << 12); }) == "pref_address");
+  REQUIRE(field_of([](Bytes& file) { patch<std::uint8_t>(file, 0x202, 0); }) == "");  // a boot sector
+}
+
 TEST_CASE("a plain ELF is entered in the mode of its class") {
   const bool is64 = GENERATE(false, true);
   const Bytes file = plain_elf(is64);
@@ -203,7 +242,8 @@ TEST_CASE("a boot sector is its first 512 bytes") {
   REQUIRE(image.segments[0].bytes.size() == 512);
   Bytes linux_kernel = file;
   patch<std::uint32_t>(linux_kernel, 0x202, 0x53726448);
-  REQUIRE_THAT(refusal(linux_kernel), Contains("bzImage"));
+  REQUIRE_THAT(refusal(linux_kernel), Contains("boot protocol"));
+  REQUIRE_THROWS_WITH(parse_as(linux_kernel, "boot-sector"), Contains("--format bzimage"));
 }
 
 TEST_CASE("unknown bytes need a format, and a flat image must be below 1 MiB") {
@@ -226,6 +266,7 @@ TEST_CASE("an image cut anywhere parses or is refused, and what parses places or
                                     pvh_elf().symbols().build(),
                                     plain_elf(false),
                                     plain_elf(true),
+                                    bzimage(),
                                     boot_sector()};
   for (const Bytes& file : files) {
     for (std::size_t size = 0; size <= file.size(); ++size) {

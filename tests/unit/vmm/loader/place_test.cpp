@@ -5,6 +5,7 @@
 #include "vmm/cpu/page_walk.hpp"
 #include "vmm/cpu/segment.hpp"
 #include "vmm/loader/boot_image.hpp"
+#include "vmm/loader/cpu_tables.hpp"
 #include "vmm/loader/memory_map.hpp"
 #include "vmm/memory/layout.hpp"
 
@@ -152,6 +153,7 @@ TEST_CASE("the PVH start information") {
   REQUIRE(guest.at(info) == 0x336ec578);
   REQUIRE(guest.at(info + 4) == 1);
   REQUIRE(guest.at(info + 12) == 2);
+  REQUIRE(guest.at<std::uint64_t>(info + 32) == kRsdp);
   REQUIRE(guest.text_at(guest.at<std::uint64_t>(info + 24)) == "quiet");
   const auto modules = guest.at<std::uint64_t>(info + 16);
   const auto first = guest.at<std::uint64_t>(modules);
@@ -165,6 +167,48 @@ TEST_CASE("the PVH start information") {
   REQUIRE(guest.at<std::uint64_t>(map + 3 * 24 + 8) == kPciHole - kMiB);
   REQUIRE(guest.at<std::uint64_t>(map + 4 * 24) == kAbove4G);
   REQUIRE(guest.at<std::uint64_t>(map + 4 * 24 + 8) == 2 * kGiB);
+}
+
+TEST_CASE("the zero page of a bzImage") {
+  const BootOptions options{.command_line = "quiet", .image_name = "bzImage", .modules = {{kDisk, "initrd.img"}}};
+  const Guest guest(bzimage(), options, 5 * kGiB);
+  REQUIRE(mode_of(guest.state) == CpuMode::kLong64);
+  REQUIRE(linear_pc(guest.state) == 0x200200);
+  REQUIRE(guest.at<std::uint8_t>(0x200200) == 0xf4);
+  // boot.rst: __BOOT_CS and __BOOT_DS.
+  guest.require_valid_gdt();
+  REQUIRE(guest.state.segments[kCs].selector == 0x10);
+  REQUIRE(guest.state.segments[kDs].selector == 0x18);
+  REQUIRE(guest.state.segments[kSs].selector == 0x18);
+  for (const std::uint64_t address : {std::uint64_t{0x1000}, kBiosArea, std::uint64_t{0x20ffff}, kAbove4G - 1}) {
+    const auto found = walk(guest.state, guest.memory, address);
+    REQUIRE(found.has_value());
+    REQUIRE(found->physical == address);
+  }
+
+  const std::uint64_t page = guest.state.gpr[kRsi];
+  REQUIRE(page % 4096 == 0);
+  REQUIRE(guest.at(page + 0x202) == 0x53726448);
+  REQUIRE(guest.at<std::uint64_t>(page + 0x258) == 0x200000);
+  REQUIRE(guest.at<std::uint8_t>(page + 0x210) == 0xff);
+  REQUIRE((guest.at<std::uint8_t>(page + 0x211) & 1) == 1);
+  REQUIRE(guest.at<std::uint64_t>(page + 0x70) == kRsdp);
+  REQUIRE(guest.text_at(guest.at(page + 0x228)) == "quiet");
+  // Not beyond what the header allows, though there is memory.
+  REQUIRE(guest.at(page + 0x218) == 0x7ffff000);
+  REQUIRE(guest.at(page + 0x21c) == kDisk.size());
+  REQUIRE(guest.text_at(guest.at(page + 0x218)) == "the initrd");
+  REQUIRE(guest.at<std::uint8_t>(page + 0x1e8) == 5);
+  REQUIRE(guest.at<std::uint64_t>(page + 0x2d0 + 4 * 20) == kAbove4G);
+  REQUIRE(guest.at<std::uint64_t>(page + 0x2d0 + 4 * 20 + 8) == 2 * kGiB);
+  REQUIRE(guest.at(page + 0x2d0 + 4 * 20 + 16) == 1);
+}
+
+TEST_CASE("a bzImage refuses what its header says it can't take") {
+  REQUIRE_THAT(refusal(bzimage(), two_modules()), Contains("one initrd"));
+  REQUIRE_THAT(refusal(bzimage(), {.command_line = std::string(0x800, 'x'), .image_name = "", .modules = {}}),
+               Contains("2047 characters, --append has 2048"));
+  REQUIRE_THAT(refusal(bzimage(0x1000000)), Contains("use -m 17M or more"));
 }
 
 TEST_CASE("a plain ELF32 starts with a flat GDT and a stack") {
