@@ -1,10 +1,12 @@
 #include "vmm/machine/firmware_platform.hpp"
 
-#include <span>
+#include <algorithm>
+#include <utility>
 
 #include "vmm/devices/serial.hpp"
+#include "vmm/loader/acpi.hpp"
 #include "vmm/loader/memory_map.hpp"
-#include "vmm/memory/layout.hpp"
+#include "vmm/loader/table_loader.hpp"
 
 namespace vmm {
 namespace {
@@ -46,7 +48,8 @@ FwCfg::Bytes e820(const GuestMemory& memory) {
 
 }  // namespace
 
-FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus) {
+FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus,
+                                  std::span<const layout::VirtioSlot> virtio) {
   FwCfg::Contents contents;
   contents.items = {
       {kRamSize, bytes_of(memory.ram_size())},
@@ -54,13 +57,17 @@ FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus) {
       {kMostCpus, bytes_of(static_cast<std::uint16_t>(cpus))},
       {kNuma, bytes_of(std::uint64_t{0})},
       {kBootMenu, bytes_of(std::uint16_t{0})},
-      {kIrq0Override, bytes_of(std::uint8_t{0})},  // KVM takes line 0 to the IOAPIC's input 0
+      // Whether ISA's line 0 is the IOAPIC's input 2, in the MP tables that SeaBIOS makes.
+      {kIrq0Override, bytes_of(static_cast<std::uint8_t>(kTimerPin != 0))},
   };
   contents.files = {
       {"etc/e820", e820(memory)},
       {"etc/sercon-port", bytes_of(std::uint64_t{Serial::kCom1Port})},
       {"etc/boot-fail-wait", bytes_of(~std::uint32_t{0})},  // for ever: no loop of resets when nothing boots
   };
+  for (auto& [name, bytes] : table_loader_files(acpi_tables(cpus, virtio))) {
+    contents.files.push_back({std::move(name), std::move(bytes)});
+  }
   return contents;
 }
 

@@ -111,7 +111,8 @@ void Machine::add_devices(const MachineConfig& config, HostPort& console, std::f
 
 void Machine::add_firmware(const MachineConfig& config) {
   if (rom_size(config.image) == 0) return;
-  add_port_device<FwCfg>(FwCfg::kPort, FwCfg::kPorts, device_memory_, firmware_contents(memory_, config.cpus));
+  add_port_device<FwCfg>(FwCfg::kPort, FwCfg::kPorts, device_memory_,
+                         firmware_contents(memory_, config.cpus, virtio_slots_));
   add_port_device<FirmwareLog>(FirmwareLog::kPort, FirmwareLog::kPorts,
                                [](const std::string& line) { spdlog::info("firmware: {}", line); });
 }
