@@ -113,6 +113,7 @@ void add_run_options(CLI::App& command, Options& options) {
   command.add_option("--module", run.modules, "a boot module, with its arguments; repeatable")
       ->type_name("'FILE [ARGS]'")
       ->expected(1)
+      ->allow_extra_args(false)  // what follows is IMAGE
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       .add_option(
