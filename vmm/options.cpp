@@ -62,12 +62,13 @@ std::uint64_t parse_size(const std::string& text) {
   return size;
 }
 
-void add_image(CLI::App& command, Options& options) {
-  command.add_option("IMAGE", options.run.image, "the guest image")->required();
+CLI::Option* add_image(CLI::App& command, Options& options) {
+  CLI::Option* image = command.add_option("IMAGE", options.run.image, "the guest image");
   command
       .add_option("--format", by([&](const std::string& text) { options.run.format = parse_format(text); }),
                   "overrule detection: flat@ADDRESS, boot-sector, multiboot, pvh, bzimage, elf")
       ->type_name("NAME");
+  return image;
 }
 
 bool add_drives(RunOptions& run, const CLI::results_t& texts) {
@@ -82,6 +83,8 @@ bool add_drives(RunOptions& run, const CLI::results_t& texts) {
 void add_run_options(CLI::App& command, Options& options) {
   RunOptions& run = options.run;
   add_image(command, options);
+  command.add_option("--firmware", run.firmware, "instead of IMAGE: a ROM, such as SeaBIOS, that boots a drive")
+      ->type_name("FILE");
   run.memory_size = 128 * layout::kMiB;
   command
       .add_option("-m,--memory", by([&](const std::string& text) { run.memory_size = parse_size(text); }),
@@ -110,6 +113,7 @@ void add_run_options(CLI::App& command, Options& options) {
   command.add_option("--module", run.modules, "a boot module, with its arguments; repeatable")
       ->type_name("'FILE [ARGS]'")
       ->expected(1)
+      ->allow_extra_args(false)  // what follows is IMAGE
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       .add_option(
@@ -187,6 +191,24 @@ void add_run_options(CLI::App& command, Options& options) {
   command.footer(kFooter);
 }
 
+/// What starts the guest: an image, or firmware.
+void check_what_starts(const RunOptions& run) {
+  const auto refuse = [](std::string_view text) { throw EarlyExit{2, fmt::format("gdbvm: {}\n", text)}; };
+  if (run.firmware.empty()) {
+    if (run.image.empty()) refuse("IMAGE is required, or --firmware FILE (see gdbvm --help)");
+    return;
+  }
+  if (!run.image.empty()) {
+    refuse(fmt::format("{} and --firmware: firmware boots what is on a drive, so give one of them", run.image));
+  }
+  if (run.format) refuse("--format is for an IMAGE; --firmware takes a ROM as it is");
+  if (!run.append.empty() || !run.initrd.empty() || !run.modules.empty()) {
+    refuse(
+        "--append, --initrd and --module are handed to an IMAGE; with --firmware the boot loader on the drive does "
+        "that");
+  }
+}
+
 std::vector<std::string> with_option_files(const std::vector<std::string>& arguments) {
   std::vector<std::string> all;
   for (const std::string& argument : arguments) {
@@ -249,7 +271,7 @@ Options parse_options(std::vector<std::string> arguments) {
   CLI::App* image = app.add_subcommand("image", "show what the loader sees in an image");
   add_run_options(*run, options);
   add_run_options(*debug, options);
-  add_image(*image, options);
+  add_image(*image, options)->required();
   for (CLI::App* command : {host, image}) command->add_flag("--json", options.json, "machine-readable");
 
   try {
@@ -269,6 +291,7 @@ Options parse_options(std::vector<std::string> arguments) {
   if (*debug) options.command = Options::Command::kDebug;
   if (*host) options.command = Options::Command::kHost;
   if (*image) options.command = Options::Command::kImage;
+  if (*run || *debug) check_what_starts(options.run);
   give_out_terminal(options);
   if (separated && options.command != Options::Command::kDebug) {
     throw EarlyExit{2, "gdbvm: arguments behind `--` are for gdb, which only `gdbvm debug` starts\n"};

@@ -17,7 +17,8 @@ namespace vmm {
 
 /// Of `run` and `debug`.
 struct RunOptions {
-  std::string image;
+  std::string image;              ///< empty: `firmware`
+  std::string firmware;           ///< a path; empty: none
   std::uint64_t memory_size = 0;  ///< bytes
   unsigned cpus = 1;
   CpuPolicy cpu;

@@ -33,11 +33,11 @@ namespace {
 /// The files of the command line, mapped as long as the VM may be reset.
 class Files {
  public:
-  explicit Files(const RunOptions& options) : image_(options.image) {
+  explicit Files(const RunOptions& options) : image_(options.firmware.empty() ? options.image : options.firmware) {
     config_.memory_size = options.memory_size;
     config_.cpus = options.cpus;
     config_.cpu = options.cpu;
-    config_.image = parse_image(image_, options.format);
+    config_.image = options.firmware.empty() ? parse_image(image_, options.format) : parse_firmware(image_);
     config_.boot.command_line = options.append;
     config_.boot.image_name = options.image;
     if (!options.initrd.empty()) add_module(options.initrd, options.initrd);

@@ -2,7 +2,7 @@
 _gdbvm() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words=
   COMPREPLY=()
-  local run='--help --format --memory --cpus --cpu --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --display
+  local run='--help --format --firmware --memory --cpus --cpu --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --display
     --virtio-console --virtio-rng --net
     --symbols --registers --on-triple-fault --on-reset --on-disconnect --log-level --log-file -h -m -c -S'
   if [ "$COMP_CWORD" -eq 1 ]; then

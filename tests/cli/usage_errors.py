@@ -29,7 +29,12 @@ HALT = guest("halt16")
 for arguments, pattern in (
     ([], "subcommand"),
     (["frobnicate"], "frobnicate|subcommand"),
-    (["run"], "IMAGE"),
+    (["run"], "IMAGE.*--firmware"),
+    (["run", "--firmware", TEXT], "1500 bytes are no PC firmware.*SeaBIOS"),
+    (["run", "--firmware", "/does/not/exist"], "/does/not/exist.*No such file"),
+    (["run", "--firmware", TEXT, HALT], "give one of them"),
+    (["debug", "--firmware", TEXT, "--append", "quiet"], "--append.*boot loader"),
+    (["run", "--firmware", TEXT, "--format", "elf"], "--format is for an IMAGE"),
     (["run", "/does/not/exist"], "/does/not/exist.*No such file"),
     (["run", "/"], "/"),
     (["run", NOTHING], "nothing"),

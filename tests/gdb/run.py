@@ -7,6 +7,7 @@ exit status: 0 passed, 1 failed, 77 skipped (the reason is printed)
 
 A test is Python that runs inside gdb (see gdbtest.py; or, with `mi`, outside), with a header of `# gdbvm: KEY VALUE` lines:
   image NAME           of the guests folder (required); several rows: a VM for each, one after the other
+  firmware FILE        the image is a drive that this ROM boots; skipped where one of the two is not there
   linux                the guests folder is that of guests/linux/build; skipped where it has not been run
   args WORDS           more arguments of `gdbvm run`; {guests} in them is the guests folder
   disk NAME            of the guests folder: {disk} in `args` is a copy of it that the test may change
@@ -51,6 +52,12 @@ def header(path):
                 sys.exit(f"{path}:{number}: unknown key {found[1]}")
             rows.setdefault(found[1], []).append(found[2].strip())
     return rows
+
+
+def missing(options, rows):
+    """Of a test with firmware: what has not been installed or made."""
+    files = rows.get("firmware", []) and [rows["firmware"][-1], *(os.path.join(options.guests, name) for name in rows["image"])]
+    return next((f"there is no {file}: see scripts/packages" for file in files if not os.path.exists(file)), None)
 
 
 def unmet(rows, probes):
@@ -173,11 +180,14 @@ def main():
     options = parser.parse_args()
     options.guests = os.path.abspath(options.guests)
     rows = header(options.test)
+    if reason := missing(options, rows):
+        print(f"SKIPPED: {reason}")
+        return SKIPPED
     if "linux" in rows:
         options.guests = os.environ.get("GDBVM_LINUX") or os.path.expanduser("~/.cache/gdbvm/linux")
-        missing = [name for name in rows["image"] if not os.path.exists(os.path.join(options.guests, name))]
-        if missing:
-            print(f"SKIPPED: {options.guests} has no {missing[0]}: run guests/linux/build, which takes some minutes")
+        lacking = [name for name in rows["image"] if not os.path.exists(os.path.join(options.guests, name))]
+        if lacking:
+            print(f"SKIPPED: {options.guests} has no {lacking[0]}: run guests/linux/build, which takes some minutes")
             return SKIPPED
     if options.lab and "local" in rows:
         print("SKIPPED: needs gdbvm's own socket, files or process, which are inside the lab")
@@ -208,7 +218,8 @@ def arguments(options, rows, image, append, disk):
     text = rows.get("args", [""])[-1].replace("{guests}", options.guests)
     words += shlex.split(text.replace("{disk}", disk) if disk else text)
     words += [] if append is None else ["--append", append]
-    return words + [os.path.join(options.guests, image)]
+    path = os.path.join(options.guests, image)
+    return words + (["--firmware", rows["firmware"][-1], "--drive", f"{path},snapshot"] if "firmware" in rows else [path])
 
 
 def debugger(vm, options, rows, image, folder, endpoint):

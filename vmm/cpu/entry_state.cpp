@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::uint64_t kCr0Et = 1U << 4;
 constexpr std::uint64_t kCr0Ne = 1U << 5;
+constexpr std::uint64_t kCr0Nw = 1U << 29;
+constexpr std::uint64_t kCr0Cd = 1U << 30;
+constexpr std::uint64_t kFamily6 = 0x600;
 constexpr std::uint16_t kGdtSize = 48;
 constexpr std::uint64_t kTssOffset = 0x40;
 constexpr std::uint32_t kTssSize = 0x68;
@@ -77,6 +80,16 @@ CpuState real_mode_entry(const CpuState& reset, std::uint64_t linear) {
   state.tr = {.type = kBusyTss, .code_or_data = false};
   state.gdt.limit = 0xffff;
   state.idt.limit = 0x3ff;
+  return state;
+}
+
+CpuState reset_vector_entry(const CpuState& reset) {
+  CpuState state = real_mode_entry(reset, 0);
+  state.cr0 = kCr0Et | kCr0Nw | kCr0Cd;
+  state.segments[kCs].selector = 0xf000;
+  state.segments[kCs].base = 0xffff'0000;
+  state.rip = 0xfff0;
+  state.gpr[kRdx] = kFamily6;
   return state;
 }
 

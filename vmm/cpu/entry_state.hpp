@@ -28,6 +28,8 @@ std::array<std::byte, kBootTablesSize> boot_tables(std::uint64_t address, BootGd
 
 /// 16-bit real mode at `linear` (below 1 MiB): CS 0 below 64 KiB, else linear >> 4. Other segments 0, interrupts off.
 CpuState real_mode_entry(const CpuState& reset, std::uint64_t linear);
+/// As the CPU comes out of reset (SDM 3A 9.1.1): at 0xfffffff0, which is f000:fff0 with the base of a ROM below 4 GiB.
+CpuState reset_vector_entry(const CpuState& reset);
 /// 32-bit protected mode, flat, no paging, interrupts off; boot_tables() are in memory at `tables`.
 CpuState protected32_entry(const CpuState& reset, std::uint32_t eip, std::uint64_t tables);
 /// 64-bit mode, CPL 0, interrupts off, 4-level paging by `cr3`; boot_tables() are in memory at `tables`.

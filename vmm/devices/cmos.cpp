@@ -26,9 +26,14 @@ enum Register : std::uint8_t {
   kGeometry = 0x1b,        // 9 bytes for each of two disks
   kExtendedMemory2 = 0x30,
   kCentury = 0x32,
-  kMemoryFrom16M = 0x34,  // 2 bytes, in 64 KiB
-  kMemoryFrom4G = 0x5b,   // 3 bytes, in 64 KiB
+  kMemoryFrom16M = 0x34,    // 2 bytes, in 64 KiB
+  kDiskTranslation = 0x39,  // 2 bits a drive, four a byte (SeaBIOS, src/block.c, get_translation)
+  kBootOrder = 0x3d,        // 4 bits a choice (SeaBIOS, src/boot.c, boot_init)
+  kMemoryFrom4G = 0x5b,     // 3 bytes, in 64 KiB
+  kMoreCpus = 0x5f,         // beside the first (SeaBIOS, src/fw/paravirt.c)
 };
+constexpr std::uint8_t kLba = 0x55;       // of four drives: the geometry that LBA BIOSes agree on
+constexpr std::uint8_t kHardDisk = 0x02;  // first and only
 enum StatusB : std::uint8_t { k24Hours = 0x02, kBinary = 0x04 };
 constexpr std::uint8_t kPm = 0x80;
 constexpr std::uint8_t kUpdateInProgress = 0x80;
@@ -48,7 +53,7 @@ std::uint64_t beyond(std::uint64_t end, std::uint64_t start) { return end > star
 
 }  // namespace
 
-Cmos::Cmos(WallClock clock, MemorySize memory) : clock_(std::move(clock)) {
+Cmos::Cmos(WallClock clock, MemorySize memory, unsigned cpus) : clock_(std::move(clock)) {
   bytes_[kStatusA] = 0x26;
   bytes_[kStatusB] = k24Hours;
   bytes_[kStatusD] = 0x80;    // the battery is good
@@ -58,6 +63,9 @@ Cmos::Cmos(WallClock clock, MemorySize memory) : clock_(std::move(clock)) {
   put_size(bytes_, kExtendedMemory2, 2, beyond(memory.below_4g, kMiB) / kKiB);
   put_size(bytes_, kMemoryFrom16M, 2, beyond(memory.below_4g, 16 * kMiB) / (64 * kKiB));
   put_size(bytes_, kMemoryFrom4G, 3, memory.above_4g / (64 * kKiB));
+  put_size(bytes_, kMoreCpus, 1, cpus - 1);
+  bytes_[kDiskTranslation] = kLba;
+  bytes_[kBootOrder] = kHardDisk;
 }
 
 void Cmos::describe_disk(unsigned drive, std::uint16_t cylinders, std::uint8_t heads, std::uint8_t track_sectors) {

@@ -1,6 +1,6 @@
 /// The CMOS RAM and its real-time clock (MC146818): the host's time in UTC, what a BIOS would have left of
-/// memory sizes and disks, plain storage else. The clock can't be set and raises no interrupt; its "update in progress"
-/// bit never shows.
+/// memory sizes and disks, what SeaBIOS asks (CPUs, boot order, disk geometry), plain storage else. The clock can't be
+/// set and raises no interrupt; its "update in progress" bit never shows.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ class Cmos final : public ByteDevice {
     std::uint64_t above_4g;  ///< bytes of RAM from 4 GiB on
   };
 
-  Cmos(WallClock clock, MemorySize memory);
+  Cmos(WallClock clock, MemorySize memory, unsigned cpus = 1);
   /// What a BIOS leaves of IDE drive 0 or 1: the user-defined type, with this geometry. Build time only.
   void describe_disk(unsigned drive, std::uint16_t cylinders, std::uint8_t heads, std::uint8_t track_sectors);
   std::string_view name() const override { return "CMOS and clock"; }

@@ -25,11 +25,11 @@ void add_region(std::vector<MemorySlot>& slots, const GuestMemory::Region& regio
   };
   for (const ProtectedPage& page : pages) {
     VMM_CHECK(page.physical >= at && page.physical % kProtectedPageSize == 0);
-    add_up_to(page.physical, false);
+    add_up_to(page.physical, region.read_only);
     if (page.traps == ProtectedPage::Traps::kWrites) add_up_to(at + kProtectedPageSize, true);
     at = page.physical + kProtectedPageSize;
   }
-  add_up_to(region.base + region.size, false);
+  add_up_to(region.base + region.size, region.read_only);
 }
 
 }  // namespace

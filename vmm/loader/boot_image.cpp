@@ -35,7 +35,7 @@ struct FormatName {
   ImageFormat format;
   std::string_view detector;
 };
-constexpr std::array<FormatName, 8> kFormatNames = {{
+constexpr std::array<FormatName, 9> kFormatNames = {{
     {"boot-sector", ImageFormat::kBootSector, "boot-sector"},
     {"multiboot", ImageFormat::kMultiboot, "multiboot"},
     {"pvh", ImageFormat::kPvh, "pvh"},
@@ -44,6 +44,7 @@ constexpr std::array<FormatName, 8> kFormatNames = {{
     {"elf64", ImageFormat::kElf64, "elf"},
     {"elf", ImageFormat::kElf64, "elf"},
     {"flat", ImageFormat::kFlat, ""},
+    {"firmware", ImageFormat::kFirmware, ""},
 }};
 constexpr std::string_view kFormatHelp = "flat@ADDR, boot-sector, multiboot, pvh, bzimage, elf";
 
@@ -88,7 +89,7 @@ FormatRequest parse_format(const std::string& text) {
     }
   }
   const auto* row = std::ranges::find(kFormatNames, text, &FormatName::name);
-  if (row == kFormatNames.end() || row->format == ImageFormat::kFlat) {
+  if (row == kFormatNames.end() || row->detector.empty()) {
     throw HostError(fmt::format("unknown image format '{}': use one of {}", text, kFormatHelp));
   }
   return {row->format, 0};
@@ -119,7 +120,7 @@ BootImage parse_image(std::span<const std::byte> file, const std::optional<Forma
 CpuState place_image(const BootImage& image, const BootOptions& options, GuestMemory& memory, const CpuState& reset) {
   refuse_options(image, options);
   memory.clear();
-  if (image.entry_mode == EntryMode::kReal16) write_real_mode_vectors(memory);
+  if (image.entry_mode == EntryMode::kReal16 && rom_size(image) == 0) write_real_mode_vectors(memory);
   Placement placement(image, memory);
   switch (image.format) {
     case ImageFormat::kMultiboot: return place_multiboot(placement, options, reset);
@@ -129,6 +130,7 @@ CpuState place_image(const BootImage& image, const BootOptions& options, GuestMe
     case ImageFormat::kElf64: return place_plain_elf(placement, reset);
     case ImageFormat::kBootSector: return place_boot_sector(placement, reset);
     case ImageFormat::kFlat: return place_flat(placement, reset);
+    case ImageFormat::kFirmware: return place_firmware(reset);
   }
   VMM_CHECK(false);
 }

@@ -14,7 +14,7 @@
 
 namespace vmm {
 
-enum class ImageFormat : std::uint8_t { kFlat, kBootSector, kMultiboot, kPvh, kElf32, kElf64, kBzImage };
+enum class ImageFormat : std::uint8_t { kFlat, kBootSector, kMultiboot, kPvh, kElf32, kElf64, kBzImage, kFirmware };
 enum class EntryMode : std::uint8_t { kReal16, kProtected32, kLong64 };
 
 /// What `--format` says: a format by name, for `flat@ADDR` with its load address.
@@ -56,6 +56,12 @@ struct BootImage {
 /// order. Total on any bytes:
 /// throws LoadError (format, field, offset), or HostError when no format fits (saying what to try).
 BootImage parse_image(std::span<const std::byte> file, const std::optional<FormatRequest>& wanted);
+
+/// `--firmware`: a ROM that ends at 4 GiB, which the CPU enters at its reset vector, and a copy of it that ends at
+/// 1 MiB, as memory. Throws HostError when it can't be a ROM.
+BootImage firmware_image(std::span<const std::byte> file);
+/// How much ROM the image needs of GuestMemory; 0: it is no firmware.
+std::uint64_t rom_size(const BootImage& image);
 
 /// What the boot protocol hands over beside the image.
 struct BootModule {

@@ -29,6 +29,7 @@ CpuState place_pvh(Placement& placement, const BootOptions& options, const CpuSt
 CpuState place_plain_elf(Placement& placement, const CpuState& reset);
 CpuState place_bzimage(Placement& placement, const BootOptions& options, const CpuState& reset);
 CpuState place_boot_sector(Placement& placement, const CpuState& reset);
+CpuState place_firmware(const CpuState& reset);
 CpuState place_flat(Placement& placement, const CpuState& reset);
 
 /// The GDT and TSS of cpu/entry_state.hpp, in low memory; returns their address.

@@ -21,12 +21,24 @@ ImageFile::ImageFile(const std::string& path) : path_(path) {
   mapping_ = Mapping::of_file(file.get(), static_cast<std::size_t>(status.st_size), false);
 }
 
-BootImage parse_image(const ImageFile& file, const std::optional<FormatRequest>& wanted) {
+namespace {
+
+BootImage with_path(const ImageFile& file, const auto& parse) {
   try {
-    return parse_image(file.bytes(), wanted);
+    return parse();
   } catch (const std::exception& error) {
     throw HostError(fmt::format("'{}': {}", file.path(), error.what()));
   }
+}
+
+}  // namespace
+
+BootImage parse_image(const ImageFile& file, const std::optional<FormatRequest>& wanted) {
+  return with_path(file, [&] { return parse_image(file.bytes(), wanted); });
+}
+
+BootImage parse_firmware(const ImageFile& file) {
+  return with_path(file, [&] { return firmware_image(file.bytes()); });
 }
 
 }  // namespace vmm

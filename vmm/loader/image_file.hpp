@@ -27,5 +27,7 @@ class ImageFile {
 
 /// parse_image() of the file; what is wrong with it becomes a HostError that names the file.
 BootImage parse_image(const ImageFile& file, const std::optional<FormatRequest>& wanted);
+/// firmware_image(), likewise.
+BootImage parse_firmware(const ImageFile& file);
 
 }  // namespace vmm

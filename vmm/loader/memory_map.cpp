@@ -11,7 +11,7 @@ std::vector<MemoryMapEntry> boot_memory_map(const GuestMemory& memory) {
       {layout::kBiosArea, layout::kHighRam - layout::kBiosArea, MemoryType::kReserved},
   };
   for (const auto& region : memory.regions()) {
-    if (region.base >= layout::kHighRam) map.push_back({region.base, region.size, MemoryType::kUsable});
+    if (region.ram && region.base >= layout::kHighRam) map.push_back({region.base, region.size, MemoryType::kUsable});
   }
   return map;
 }

@@ -1,6 +1,7 @@
 #include "vmm/machine/machine.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <utility>
@@ -10,6 +11,8 @@
 #include "vmm/devices/cmos.hpp"
 #include "vmm/devices/debug_console.hpp"
 #include "vmm/devices/debug_exit.hpp"
+#include "vmm/devices/firmware_log.hpp"
+#include "vmm/devices/fw_cfg.hpp"
 #include "vmm/devices/i8042.hpp"
 #include "vmm/devices/ide.hpp"
 #include "vmm/devices/ide_identify.hpp"
@@ -17,6 +20,7 @@
 #include "vmm/devices/power.hpp"
 #include "vmm/devices/reset_control.hpp"
 #include "vmm/loader/cpu_tables.hpp"
+#include "vmm/machine/firmware_platform.hpp"
 #include "vmm/memory/layout.hpp"
 
 namespace vmm {
@@ -52,17 +56,17 @@ std::vector<Disk*> disks_of(const MachineConfig& config, DriveSpec::Interface in
 
 Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPort& console, const StopSink& sink,
                  std::function<void()> console_room)
-    : memory_(config.memory_size),
+    : memory_(config.memory_size, rom_size(config.image)),
       planted_(memory_),
       vm_(system, memory_, kvm::Vm::Chips::kIrqchipAndPit, {.cpus = config.cpus, .policy = config.cpu}),
       watch_(memory_, planted_, vm_, config.cpus > 1,
              [this] {
                for (const auto& vcpu : vcpus_) vcpu->kick();
              }),
+      device_memory_(memory_, planted_, [this](auto address, auto size) { watch_.device_wrote(address, size); }),
       ports_(bus_lock_),
       mmio_(bus_lock_),
-      virtio_(config.virtio, disks_of(config, DriveSpec::Interface::kVirtio), mmio_, bus_lock_,
-              DeviceMemory(memory_, planted_, [this](auto address, auto size) { watch_.device_wrote(address, size); }),
+      virtio_(config.virtio, disks_of(config, DriveSpec::Interface::kVirtio), mmio_, bus_lock_, device_memory_,
               [this](std::uint32_t gsi) { return irq_line(gsi); }) {
   if (config.cpus > system.max_vcpus()) {
     throw HostError(fmt::format("{} CPUs are too many: this host's KVM allows {}", config.cpus, system.max_vcpus()));
@@ -76,7 +80,8 @@ Machine::Machine(const kvm::System& system, const MachineConfig& config, HostPor
   const bool linux = config.image.format == ImageFormat::kBzImage || config.image.format == ImageFormat::kPvh;
   if (linux) boot.command_line = announce_virtio(std::move(boot.command_line), virtio_.slots());
   initial_[0] = place_image(config.image, boot, memory_, initial_[0]);
-  place_cpu_tables(config.image, config.cpus, virtio_.slots(), memory_);
+  // Firmware makes its own.
+  if (rom_size(config.image) == 0) place_cpu_tables(config.image, config.cpus, virtio_.slots(), memory_);
   vcpus_[0]->call([&](kvm::Vcpu& vcpu) { vcpu.set_state(initial_[0]); });
 }
 
@@ -100,7 +105,8 @@ void Machine::add_devices(const MachineConfig& config, HostPort& console, std::f
   add_port_device<DebugConsole>(DebugConsole::kPort, DebugConsole::kPorts, console);
   add_port_device<DebugExit>(DebugExit::kPort, DebugExit::kPorts, request);
   keyboard_ = &add_port_device<I8042>(I8042::kPort, I8042::kPorts, irq_line(I8042::kIrq), request);
-  auto& cmos = add_port_device<Cmos>(Cmos::kPort, Cmos::kPorts, seconds_since_epoch, memory_size_of(memory_));
+  auto& cmos =
+      add_port_device<Cmos>(Cmos::kPort, Cmos::kPorts, seconds_since_epoch, memory_size_of(memory_), config.cpus);
   add_port_device<FastA20>(FastA20::kPort, FastA20::kPorts, request);
   add_port_device<ResetControl>(ResetControl::kPort, ResetControl::kPorts, request);
   for (const Power::Place& place : Power::kPlaces) add_port_device<Power>(place.port, Power::kPorts, place, request);
@@ -112,6 +118,15 @@ void Machine::add_devices(const MachineConfig& config, HostPort& console, std::f
   for (const AbsentRow& row : absent_ports()) {
     if (!ports_.has(row.port)) add_port_device<Absent>(row.port, 1, row);
   }
+  add_firmware(config);
+}
+
+void Machine::add_firmware(const MachineConfig& config) {
+  if (rom_size(config.image) == 0) return;
+  add_port_device<FwCfg>(FwCfg::kPort, FwCfg::kPorts, device_memory_,
+                         firmware_contents(memory_, config.cpus, virtio_.slots()));
+  add_port_device<FirmwareLog>(FirmwareLog::kPort, FirmwareLog::kPorts,
+                               [](const std::string& line) { spdlog::info("firmware: {}", line); });
 }
 
 void Machine::add_ide(const MachineConfig& config, Cmos& cmos) {

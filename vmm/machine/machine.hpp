@@ -26,6 +26,7 @@
 #include "vmm/machine/screen.hpp"
 #include "vmm/machine/vcpu_thread.hpp"
 #include "vmm/machine/virtio_devices.hpp"
+#include "vmm/memory/device_memory.hpp"
 #include "vmm/memory/guest_memory.hpp"
 #include "vmm/memory/layout.hpp"
 #include "vmm/memory/planted_bytes.hpp"
@@ -82,6 +83,7 @@ class Machine {
  private:
   void add_devices(const MachineConfig& config, HostPort& console, std::function<void()> console_room);
   void add_ide(const MachineConfig& config, Cmos& cmos);
+  void add_firmware(const MachineConfig& config);
   template <typename T, typename... Args>
   T& add_port_device(std::uint64_t base, std::uint64_t size, Args&&... args);
   IrqLine irq_line(std::uint32_t gsi);
@@ -90,6 +92,7 @@ class Machine {
   PlantedBytes planted_;
   kvm::Vm vm_;
   AccessWatch watch_;
+  DeviceMemory device_memory_;
   std::mutex bus_lock_;
   Bus ports_;
   Bus mmio_;

@@ -33,9 +33,10 @@ struct VirtioConfig {
 
 class VirtioDevices {
  public:
-  /// Throws HostError when there are more devices than slots. `mmio` and `lock`, which guards it, outlive this.
+  /// Throws HostError when there are more devices than slots. `mmio`, `lock`, which guards it, and `memory` outlive
+  /// this.
   VirtioDevices(const VirtioConfig& config, std::span<Disk* const> disks, Bus& mmio, std::mutex& lock,
-                DeviceMemory memory, const std::function<IrqLine(std::uint32_t)>& irq_line);
+                DeviceMemory& memory, const std::function<IrqLine(std::uint32_t)>& irq_line);
   VirtioDevices(const VirtioDevices&) = delete;
   VirtioDevices& operator=(const VirtioDevices&) = delete;
 
@@ -52,7 +53,7 @@ class VirtioDevices {
 
  private:
   std::mutex& lock_;
-  DeviceMemory memory_;
+  DeviceMemory& memory_;
   std::vector<layout::VirtioSlot> slots_;
   std::vector<std::unique_ptr<Device>> devices_;
   virtio::Console* console_ = nullptr;

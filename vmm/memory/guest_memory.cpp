@@ -63,7 +63,8 @@ std::uint64_t for_pieces(std::span<const GuestMemory::Region> regions, std::uint
 
 }  // namespace
 
-GuestMemory::GuestMemory(std::uint64_t ram_size) : ram_size_(checked_size(ram_size)) {
+GuestMemory::GuestMemory(std::uint64_t ram_size, std::uint64_t rom_size) : ram_size_(checked_size(ram_size)) {
+  VMM_CHECK(rom_size <= layout::kMostRom && rom_size % layout::kRomGranule == 0);
   const std::uint64_t low_end = std::min(ram_size_, layout::kPciHole);
   std::byte* low = mappings_.emplace_back(Mapping::anonymous(low_end)).data();
   const auto add = [&](std::uint64_t base, std::uint64_t end, bool ram) {
@@ -71,8 +72,12 @@ GuestMemory::GuestMemory(std::uint64_t ram_size) : ram_size_(checked_size(ram_si
   };
   add(0, layout::kLowRamEnd, true);
   add(layout::kVgaText, layout::kVgaTextEnd, false);
-  add(layout::kBiosArea, layout::kHighRam, false);
+  add(rom_size > 0 ? layout::kOptionRoms : layout::kBiosArea, layout::kHighRam, false);
   add(layout::kHighRam, low_end, true);
+  if (rom_size > 0) {
+    const auto& rom = mappings_.emplace_back(Mapping::anonymous(rom_size));
+    regions_.push_back({layout::kAbove4G - rom_size, rom_size, rom.data(), false, true});
+  }
   if (ram_size_ > low_end) {
     const auto& high = mappings_.emplace_back(Mapping::anonymous(ram_size_ - low_end));
     regions_.push_back({layout::kAbove4G, high.size(), high.data(), true});

@@ -23,13 +23,15 @@ class GuestMemory {
     std::uint64_t base;  ///< guest-physical, page-aligned
     std::uint64_t size;  ///< bytes, a multiple of 4 KiB
     std::byte* host;
-    bool ram;  ///< usable RAM; false: text buffer, BIOS area
+    bool ram;                ///< usable RAM; false: text buffer, BIOS area, ROM
+    bool read_only = false;  ///< to the guest: firmware's ROM
   };
 
   /// RAM as memory/layout.hpp says, `ram_size` rounded up to 4 KiB. Like QEMU's -m: RAM ends at address `ram_size`, the
   /// holes below 1 MiB are cut out of it, and what is beyond 3 GiB moves to 4 GiB. Throws HostError when the size is
-  /// below layout::kMinRam or the host has not that much.
-  explicit GuestMemory(std::uint64_t ram_size);
+  /// below layout::kMinRam or the host has not that much. With `rom_size` there is a ROM that ends at 4 GiB, and memory
+  /// all the way from layout::kOptionRoms to 1 MiB: a multiple of layout::kRomGranule up to layout::kMostRom.
+  explicit GuestMemory(std::uint64_t ram_size, std::uint64_t rom_size = 0);
 
   std::span<const Region> regions() const { return regions_; }
   /// What the constructor was asked for, rounded; the PC's holes included.

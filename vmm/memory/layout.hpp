@@ -15,13 +15,19 @@ inline constexpr std::uint64_t kEbda = 0x9fc00;       ///< extended BIOS data ar
 inline constexpr std::uint64_t kLowRamEnd = 0xa0000;  ///< end of conventional memory
 inline constexpr std::uint64_t kVgaText = 0xb8000;    ///< 32 KiB text buffer, plain memory
 inline constexpr std::uint64_t kVgaTextEnd = 0xc0000;
+inline constexpr std::uint64_t kOptionRoms = 0xc0000;     ///< with firmware: its copy and option ROMs, plain memory
 inline constexpr std::uint64_t kBiosArea = 0xf0000;       ///< 64 KiB for firmware tables, plain memory, reserved
 inline constexpr std::uint64_t kHighRam = 0x100000;       ///< RAM goes on at 1 MiB
 inline constexpr std::uint64_t kPciHole = 0xc0000000;     ///< 3 GiB: RAM stops here …
 inline constexpr std::uint64_t kVirtioMmio = 0xd0000000;  ///< virtio-mmio device i: a page at i * 4 KiB from here
 inline constexpr std::uint64_t kAbove4G = 0x100000000;    ///< … and goes on at 4 GiB
-inline constexpr std::uint64_t kTssForKvm = 0xfffbd000;   ///< three pages KVM needs on VT-x (KVM_SET_TSS_ADDR)
+inline constexpr std::uint64_t kTssForKvm = 0xfffbd000;   ///< what KVM needs on VT-x (KVM_SET_TSS_ADDR)
+inline constexpr std::uint64_t kTssForKvmSize = 3 * 4 * kKiB;
 inline constexpr std::uint64_t kIdentityMapForKvm = 0xfffbc000;
+
+inline constexpr std::uint64_t kMostRom = 256 * kKiB;  ///< of firmware, that ends at 4 GiB: below are KVM's pages
+inline constexpr std::uint64_t kRomGranule = 64 * kKiB;
+inline constexpr std::uint64_t kResetVector = 0xfffffff0;  ///< where the CPU begins
 
 inline constexpr std::uint64_t kMinRam = 1 * kMiB;
 

@@ -188,6 +188,13 @@ TEST_CASE("cmos: status registers, memory sizes, plain storage", "[cmos]") {
   CHECK(cmos(other, 0x0f) == 0x0a);
 }
 
+TEST_CASE("cmos: what SeaBIOS asks of the CPUs, the boot order and the disks", "[cmos]") {
+  Cmos device([] { return 0; }, {kMiB, 0}, 4);
+  CHECK(cmos(device, 0x5f) == 3);
+  CHECK(cmos(device, 0x3d) == 0x02);
+  CHECK(cmos(device, 0x39) == 0x55);
+}
+
 TEST_CASE("absent: the usual waits at every status port end", "[absent]") {
   struct Wait {
     std::uint16_t port;

@@ -36,6 +36,17 @@ using Slots = std::vector<MemorySlot>;
 
 }  // namespace
 
+TEST_CASE("a ROM is read-only, with protected pages and without", "[slots]") {
+  std::vector<std::byte> bytes(4 * kPage);
+  const std::vector<GuestMemory::Region> rom{{8 * kPage, 4 * kPage, bytes.data(), false, true}};
+  const auto slot = [&](std::uint64_t first, std::uint64_t end) {
+    return MemorySlot{first * kPage, (end - first) * kPage, bytes.data() + (first - 8) * kPage, true};
+  };
+  REQUIRE(kvm::slot_layout(rom, {}) == Slots{slot(8, 12)});
+  REQUIRE(kvm::slot_layout(rom, std::vector<ProtectedPage>{{9 * kPage, kWrites}}) == Slots{slot(8, 12)});
+  REQUIRE(kvm::slot_layout(rom, std::vector<ProtectedPage>{{9 * kPage, kAll}}) == Slots{slot(8, 9), slot(10, 12)});
+}
+
 TEST_CASE("without protected pages each region is one slot", "[slots]") {
   const Layout layout;
   REQUIRE(layout.with({}) == Slots{layout.slot(0, 8), layout.slot(16, 20)});

@@ -30,6 +30,18 @@ TEST_CASE("RAM beyond 3 GiB moves to 4 GiB") {
   REQUIRE_FALSE(memory.store(6 * kGiB - 7, std::uint64_t{42}));
 }
 
+TEST_CASE("firmware has a ROM below 4 GiB and memory for its copy below 1 MiB") {
+  const GuestMemory memory(5 * kGiB, 128 * kKiB);
+  REQUIRE(memory.contains(kAbove4G - 128 * kKiB, 128 * kKiB + 2 * kGiB));
+  REQUIRE_FALSE(memory.contains(kAbove4G - 128 * kKiB - 1, 1));
+  REQUIRE(memory.contains(kVgaText, 5 * kMiB));
+  REQUIRE(memory.ram_end() == 6 * kGiB);
+  for (const auto& region : memory.regions()) {
+    REQUIRE(region.read_only == (region.base == kAbove4G - 128 * kKiB));
+    REQUIRE_FALSE((region.ram && region.base == kOptionRoms));
+  }
+}
+
 TEST_CASE("sizes are rounded up, and impossible ones refused") {
   REQUIRE(GuestMemory(2 * kMiB + 1).ram_size() == 2 * kMiB + 4096);
   REQUIRE(GuestMemory(kMinRam).ram_end() == kLowRamEnd);

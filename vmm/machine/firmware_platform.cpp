@@ -1,0 +1,74 @@
+#include "vmm/machine/firmware_platform.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "vmm/devices/serial.hpp"
+#include "vmm/loader/acpi.hpp"
+#include "vmm/loader/memory_map.hpp"
+#include "vmm/loader/table_loader.hpp"
+
+namespace vmm {
+namespace {
+
+// QEMU, include/standard-headers/linux/qemu_fw_cfg.h and hw/i386/fw_cfg.h.
+enum Item : std::uint16_t {
+  kRamSize = 0x03,
+  kCpus = 0x05,
+  kNuma = 0x0d,
+  kBootMenu = 0x0e,
+  kMostCpus = 0x0f,
+  kIrq0Override = 0x8002,
+};
+
+FwCfg::Bytes bytes_of(const auto& value) {
+  const auto bytes = std::as_bytes(std::span(&value, 1));
+  return {bytes.begin(), bytes.end()};
+}
+
+struct [[gnu::packed]] E820Row {
+  std::uint64_t base;
+  std::uint64_t size;
+  std::uint32_t type;
+};
+
+/// RAM in whole, as firmware cuts its own areas out of it, and the pages of KVM below the ROM.
+FwCfg::Bytes e820(const GuestMemory& memory) {
+  std::vector<E820Row> rows;
+  const auto add = [&](std::uint64_t base, std::uint64_t end, MemoryType type) {
+    if (base < end) rows.push_back({base, end - base, static_cast<std::uint32_t>(type)});
+  };
+  const std::uint64_t below_4g = std::min(memory.ram_size(), layout::kPciHole);
+  add(0, below_4g, MemoryType::kUsable);
+  add(layout::kIdentityMapForKvm, layout::kTssForKvm + layout::kTssForKvmSize, MemoryType::kReserved);
+  add(layout::kAbove4G, layout::kAbove4G + memory.ram_size() - below_4g, MemoryType::kUsable);
+  const auto bytes = std::as_bytes(std::span(rows));
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus,
+                                  std::span<const layout::VirtioSlot> virtio) {
+  FwCfg::Contents contents;
+  contents.items = {
+      {kRamSize, bytes_of(memory.ram_size())},
+      {kCpus, bytes_of(static_cast<std::uint16_t>(cpus))},
+      {kMostCpus, bytes_of(static_cast<std::uint16_t>(cpus))},
+      {kNuma, bytes_of(std::uint64_t{0})},
+      {kBootMenu, bytes_of(std::uint16_t{0})},
+      // Whether ISA's line 0 is the IOAPIC's input 2, in the MP tables that SeaBIOS makes.
+      {kIrq0Override, bytes_of(static_cast<std::uint8_t>(kTimerPin != 0))},
+  };
+  contents.files = {
+      {"etc/e820", e820(memory)},
+      {"etc/sercon-port", bytes_of(std::uint64_t{Serial::kCom1Port})},
+      {"etc/boot-fail-wait", bytes_of(~std::uint32_t{0})},  // for ever: no loop of resets when nothing boots
+  };
+  for (auto& [name, bytes] : table_loader_files(acpi_tables(cpus, virtio))) {
+    contents.files.push_back({std::move(name), std::move(bytes)});
+  }
+  return contents;
+}
+
+}  // namespace vmm

@@ -1,0 +1,15 @@
+/// What firmware finds besides the devices of every machine: its configuration (fw_cfg).
+#pragma once
+
+#include <span>
+
+#include "vmm/devices/fw_cfg.hpp"
+#include "vmm/memory/guest_memory.hpp"
+#include "vmm/memory/layout.hpp"
+
+namespace vmm {
+
+/// For SeaBIOS: memory map, CPUs, ACPI's tables, a console on the first serial line, what it does when nothing boots.
+FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus, std::span<const layout::VirtioSlot> virtio);
+
+}  // namespace vmm
