@@ -27,8 +27,8 @@ void host_random(std::span<std::byte> bytes) {
 }  // namespace
 
 VirtioDevices::VirtioDevices(const VirtioConfig& config, std::span<Disk* const> disks, Bus& mmio, std::mutex& lock,
-                             DeviceMemory memory, const std::function<IrqLine(std::uint32_t)>& irq_line)
-    : lock_(lock), memory_(std::move(memory)) {
+                             DeviceMemory& memory, const std::function<IrqLine(std::uint32_t)>& irq_line)
+    : lock_(lock), memory_(memory) {
   const auto add = [&]<typename T>(std::type_identity<T>, auto&&... ends) {
     if (slots_.size() == layout::kVirtioGsis.size()) {
       throw HostError(fmt::format("more than {} virtio devices: leave some out", layout::kVirtioGsis.size()));
