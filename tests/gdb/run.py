@@ -36,7 +36,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "lab"))
-KEYS = {"image", "linux", "args", "append", "mi", "running", "symbols", "requires", "local", "disk", "expect-disk",
+KEYS = {"image", "firmware", "linux", "args", "append", "mi", "running", "symbols", "requires", "local", "disk", "expect-disk",
         "expect-exit", "expect-serial", "timeout"}
 SKIPPED = 77
 

@@ -15,8 +15,8 @@ def loads_ss(code):
     return code[0] == 0x17 or code[0] == 0x8E and code[1] >> 3 & 7 == 2
 
 
-def leads_away(code):
-    return code[0] in LEAD_AWAY or loads_ss(code) or code[0] == 0x48 and leads_away(code[1:]) or code[0] == 0x0F and code[1] >> 4 == 8
+def leads_away(code):  # 40-4f: a REX prefix, or in other modes INC and DEC, which lead nowhere
+    return code[0] in LEAD_AWAY or loads_ss(code) or code[0] >> 4 == 4 and leads_away(code[1:]) or code[0] == 0x0F and code[1] >> 4 == 8
 
 
 def next_of(address):

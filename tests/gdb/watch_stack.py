@@ -7,6 +7,7 @@
 connect()
 stop_at("change_local")
 execute("next")
+execute("next")  # past the initialisation
 execute("watch local")
 number = gdb.breakpoints()[-1].number
 total = value("local")
