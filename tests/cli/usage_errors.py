@@ -23,6 +23,8 @@ def bzimage(extended_load_flags):
 
 BZ32 = file("bzImage32", bzimage(0))
 BZ64 = file("bzImage64", bzimage(1))
+CUT_BZ64 = file("bzImage-cut", bzimage(1)[:1100])
+LARGE = file("large", bytes(4 << 20))
 OPTIONS = file("options", b"--memory\n0\n")
 HALT = guest("halt16")
 
@@ -62,9 +64,17 @@ for arguments, pattern in (
     (["run", "--gdb", "none", "--net", "tap,ifname=a-name-that-is-long", HALT], "no name of an interface"),
     (["run", "--gdb", "none", *["--drive", f"{TEXT},if=virtio,ro"] * 9, HALT], "more than 8 virtio devices"),
     (["run", "--gdb", "none", "--initrd", "/does/not/exist", guest("protected32")], "/does/not/exist"),
-    (["run", "--gdb", "none", "--on-triple-fault", "shrug", HALT], "shrug"),
-    (["run", "--gdb", "none", "--on-disconnect", "shrug", HALT], "shrug"),
-    (["run", "--gdb", "none", "--on-reset", "shrug", HALT], "shrug"),
+    (["run", "--gdb", "none", "--on-triple-fault", "shrug", HALT], "--on-triple-fault: `shrug` is none of auto"),
+    (["run", "--gdb", "none", "--on-disconnect", "shrug", HALT], "--on-disconnect: `shrug` is none of continue"),
+    (["run", "--gdb", "none", "--on-reset", "shrug", HALT], "--on-reset: `shrug` is none of restart, stop, exit"),
+    (["run", "--gdb", "none", "--registers", "shrug", HALT], "--registers: `shrug` is none of auto, x86-64, any"),
+    (["run", "--gdb", "none", "--display", "shrug", HALT], "--display: `shrug` is none of text, none"),
+    (["run", "--gdb", "none", "--symbols", "/does/not/exist", HALT], "/does/not/exist.*No such file"),
+    (["run", "--gdb", "none", "--drive", f"{TEXT},if=scsi", HALT], "if=scsi.*no option of a drive"),
+    (["run", "--gdb", "none", *["--drive", f"{TEXT},ro"] * 3, HALT], "two IDE drives"),
+    (["run", "--gdb", "none", "-m", "1M", BZ64], "beyond RAM: use -m 3M or more"),
+    (["run", "--gdb", "none", "-m", "3M", "--initrd", LARGE, BZ64], "initrd.*no room.*larger -m"),
+    (["run", "--gdb", "none", CUT_BZ64], "syssize.*the file ends before"),
     (["run", "--gdb", "none", "--cpu", "-avx,kvm-cl0ck", HALT], "kvm-cl0ck.*near it: kvmclock"),
     (["run", "--gdb", "none", BZ32], "xloadflags.*32-bit kernel"),
     (["run", "--gdb", "none", "--initrd", TEXT, "--module", TEXT, BZ64], "one initrd"),
@@ -81,5 +91,6 @@ for arguments, pattern in (
     equal(status, 2, what)
     equal(out, "", what)
     equal(err.count("\n"), 1, what)
+    assert err[:-1].isprintable(), what
     assert err.startswith("gdbvm: ") and err.endswith("\n"), what
     assert re.search(pattern, err), what
