@@ -11,12 +11,12 @@ CUT_ELF = file("cut-elf", KERNEL[:4096])
 FOREIGN_ELF = file("foreign-elf", KERNEL[:18] + b"\xb7\x00" + KERNEL[20:])  # e_machine: AArch64
 
 
-def bzimage(extended_load_flags):
+def bzimage(extended_load_flags, initrd_most=0x7FFFFFFF):
     """The least Linux kernel that is one, by its setup header."""
     image = bytearray(1024 + 0x240)
     image[0x1F1] = 1
     for at, value, size in ((0x1F4, 0x24, 4), (0x1FE, 0xAA55, 2), (0x200, 0x6AEB, 2), (0x202, 0x53726448, 4), (0x206, 0x20F, 2),
-                            (0x236, extended_load_flags, 2), (0x258, 0x200000, 8), (0x260, 0x10000, 4)):  # fmt: skip
+                            (0x22C, initrd_most, 4), (0x236, extended_load_flags, 2), (0x258, 0x200000, 8), (0x260, 0x10000, 4)):  # fmt: skip
         image[at : at + size] = value.to_bytes(size, "little")
     return bytes(image)
 
@@ -24,6 +24,7 @@ def bzimage(extended_load_flags):
 BZ32 = file("bzImage32", bzimage(0))
 BZ64 = file("bzImage64", bzimage(1))
 CUT_BZ64 = file("bzImage-cut", bzimage(1)[:1100])
+BZ64_LOW = file("bzImage-low", bzimage(1, initrd_most=0x2FFFFF))
 LARGE = file("large", bytes(4 << 20))
 OPTIONS = file("options", b"--memory\n0\n")
 HALT = guest("halt16")
@@ -73,7 +74,8 @@ for arguments, pattern in (
     (["run", "--gdb", "none", "--drive", f"{TEXT},if=scsi", HALT], "if=scsi.*no option of a drive"),
     (["run", "--gdb", "none", *["--drive", f"{TEXT},ro"] * 3, HALT], "two IDE drives"),
     (["run", "--gdb", "none", "-m", "1M", BZ64], "beyond RAM: use -m 3M or more"),
-    (["run", "--gdb", "none", "-m", "3M", "--initrd", LARGE, BZ64], "initrd.*no room.*larger -m"),
+    (["run", "--gdb", "none", "-m", "3M", "--initrd", LARGE, BZ64], "initrd.*no room.*below 3 MiB: use a larger -m"),
+    (["run", "--gdb", "none", "-m", "64M", "--initrd", LARGE, BZ64_LOW], r"initrd.*no room.*below 3 MiB\n"),
     (["run", "--gdb", "none", CUT_BZ64], "syssize.*the file ends before"),
     (["run", "--gdb", "none", "--cpu", "-avx,kvm-cl0ck", HALT], "kvm-cl0ck.*near it: kvmclock"),
     (["run", "--gdb", "none", BZ32], "xloadflags.*32-bit kernel"),
