@@ -276,6 +276,13 @@ Options parse_options(std::vector<std::string> arguments) {
   CLI::App* image = app.add_subcommand("image", "show what the loader sees in an image");
   add_run_options(*run, options);
   add_run_options(*debug, options);
+  for (const char* option : {"--gdb", "--gdb-allow-remote"}) {
+    debug->get_option(option)->group("")->check([option](const std::string&) -> std::string {  // "" hides it
+      throw EarlyExit{
+          2, fmt::format("gdbvm: {} is for `gdbvm run`: `gdbvm debug` starts a gdb and gives it a socket of its own\n",
+                         option)};
+    });
+  }
   add_image(*image, options)->required();
   for (CLI::App* command : {host, image}) command->add_flag("--json", options.json, "machine-readable");
 

@@ -83,6 +83,7 @@ for arguments, pattern in (
     (["run", "--gdb", "none", "--log-level", "loud", HALT], "loud"),
     (["run", "--gdb", "none", "--no-such-option", HALT], "no-such-option"),
     (["run", "--gdb", "none", HALT, "--", "-batch"], "gdbvm debug"),
+    (["debug", "--gdb", "none", HALT], "^gdbvm: --gdb is for `gdbvm run`"),
     (["run", "@/does/not/exist"], "/does/not/exist"),
     (["run", f"@{OPTIONS}", HALT], "memory"),
     (["image", TEXT], "none of multiboot"),
