@@ -8,6 +8,7 @@
 #include <charconv>
 #include <fstream>
 #include <map>
+#include <ranges>
 #include <sstream>
 
 #include "vmm/base/errors.hpp"
@@ -62,6 +63,23 @@ std::uint64_t parse_size(const std::string& text) {
   return size;
 }
 
+/// An option that takes one of these words. (CLI11's own transformers print an enumeration of bytes as characters.)
+template <typename Value>
+CLI::Option* add_choice(CLI::App& command, const char* option, Value& value,
+                        std::vector<std::pair<std::string, Value>> words, const char* help) {
+  return command
+      .add_option(option, by([&value, option, words = std::move(words)](const std::string& text) {
+                    const auto found = std::ranges::find(words, text, [](const auto& row) { return row.first; });
+                    if (found == words.end()) {
+                      throw HostError(fmt::format("{}: `{}` is none of {}", option, text,
+                                                  fmt::join(words | std::views::keys, ", ")));
+                    }
+                    value = found->second;
+                  }),
+                  help)
+      ->type_name("WHAT");
+}
+
 CLI::Option* add_image(CLI::App& command, Options& options) {
   CLI::Option* image = command.add_option("IMAGE", options.run.image, "the guest image");
   command
@@ -90,12 +108,14 @@ void add_run_options(CLI::App& command, Options& options) {
       .add_option("-m,--memory", by([&](const std::string& text) { run.memory_size = parse_size(text); }),
                   "RAM with K, M or G [128M]")
       ->type_name("SIZE");
-  command.add_option("-c,--cpus", run.cpus, "number of CPUs [1]")->type_name("N")->check(CLI::Range(1, 255));
+  command.add_option("-c,--cpus", run.cpus, "number of CPUs [1]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 255).description(""));
   command
       .add_option("--cpu", by([&](const std::string& text) { run.cpu = parse_cpu_policy(text); }),
                   "CPU features to leave out (-NAME) or to insist on (NAME), by their names in /proc/cpuinfo [all that "
                   "KVM supports]")
-      ->type_name("[-]NAME,…");
+      ->type_name("[-]NAME,...");
   run.gdb = *gdb::Endpoint::parse("tcp:127.0.0.1:1234");
   command
       .add_option("--gdb", by([&](const std::string& text) {
@@ -118,7 +138,9 @@ void add_run_options(CLI::App& command, Options& options) {
   command
       .add_option(
           "--drive", [&run](const CLI::results_t& results) { return add_drives(run, results); },
-          "a disk image or block device; ro: not written; snapshot: what is written is dropped; repeatable")
+          "a disk image or block device; ro: not written; snapshot: what is written is dropped; a comma in FILE is "
+          "doubled; "
+          "repeatable")
       ->type_name("FILE[,if=ide|virtio][,ro][,snapshot]")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -130,11 +152,8 @@ void add_run_options(CLI::App& command, Options& options) {
                   "the guest's serial line and debug console: stdio, none, file:PATH, unix:PATH, pty [stdio; none with "
                   "--gdb stdio, --display text or --virtio-console stdio]")
       ->type_name("WHERE");
-  command
-      .add_option("--display", by([&](const std::string& text) { run.text_display = text == "text"; }),
-                  "text: the guest's screen and keyboard are this terminal; none [none]")
-      ->type_name("WHAT")
-      ->check(CLI::IsMember({"text", "none"}).description(""));
+  add_choice(command, "--display", run.text_display, {{"text", true}, {"none", false}},
+             "text: the guest's screen and keyboard are this terminal; none [none]");
   command
       .add_option("--virtio-console", by([&](const std::string& text) {
                     parse_console(text);
@@ -149,41 +168,27 @@ void add_run_options(CLI::App& command, Options& options) {
           "a virtio network card: user[,hostfwd=tcp|udp:[HOST]:PORT-[GUEST]:PORT]… (10.0.2.15 by DHCP, the host "
           "is 10.0.2.2), tap[,ifname=NAME], both with [,mac=ADDRESS]; or none [none]")
       ->type_name("NETWORK");
-  command.add_option("--symbols", run.symbols, "the file gdb takes symbols from [IMAGE, when it has them]")
+  command
+      .add_option("--symbols", run.symbols,
+                  "the file gdb takes symbols from, and gdbvm where code will be [IMAGE, when it has them]")
       ->type_name("FILE");
-  command
-      .add_option("--registers", by([&](const std::string& text) {
-                    static const std::map<std::string, std::optional<gdb::x86::Shape>> kShapes = {
-                        {"auto", std::nullopt}, {"x86-64", gdb::x86::Shape::kX86_64}, {"any", gdb::x86::Shape::kAny}};
-                    const auto found = kShapes.find(text);
-                    if (found == kShapes.end()) throw HostError("expected auto, x86-64 or any");
-                    run.registers = found->second;
-                  }),
-                  "what gdb is told of the registers: x86-64, or any, which adds eax…eip so that `set architecture "
-                  "i8086` and i386 work [auto: x86-64 for an ELF64 image or a bzImage]")
+  add_choice<std::optional<gdb::x86::Shape>>(
+      command, "--registers", run.registers,
+      {{"auto", std::nullopt}, {"x86-64", gdb::x86::Shape::kX86_64}, {"any", gdb::x86::Shape::kAny}},
+      "what gdb is told of the registers: x86-64, or any, which adds eax…eip so that `set architecture i8086` and i386 "
+      "work [auto: x86-64 for an ELF64 image or a bzImage]")
       ->type_name("KIND");
-  const std::map<std::string, OnTripleFault> triple_faults = {
-      {"auto", OnTripleFault::kAuto}, {"stop", OnTripleFault::kStop}, {"exit", OnTripleFault::kExit}};
-  command
-      .add_option("--on-triple-fault", run.debugger.on_triple_fault,
-                  "auto, stop or exit [auto: stop for an attached debugger, else print the registers and exit 3]")
-      ->type_name("WHAT")
-      ->transform(CLI::CheckedTransformer(triple_faults).description(""));
-  const std::map<std::string, OnReset> resets = {
-      {"restart", OnReset::kRestart}, {"stop", OnReset::kStop}, {"exit", OnReset::kExit}};
-  command
-      .add_option("--on-reset", run.debugger.on_reset,
-                  "when the guest resets the machine: restart it, stop in the debugger at what did it, or exit with "
-                  "status 0 [restart]")
-      ->type_name("WHAT")
-      ->transform(CLI::CheckedTransformer(resets).description(""));
-  const std::map<std::string, OnDisconnect> disconnects = {
-      {"continue", OnDisconnect::kContinue}, {"stop", OnDisconnect::kStop}, {"exit", OnDisconnect::kExit}};
-  command
-      .add_option("--on-disconnect", run.debugger.on_disconnect,
-                  "when the debugger's connection is lost: continue, stop or exit [continue]")
-      ->type_name("WHAT")
-      ->transform(CLI::CheckedTransformer(disconnects).description(""));
+  add_choice(command, "--on-triple-fault", run.debugger.on_triple_fault,
+             {{"auto", OnTripleFault::kAuto}, {"stop", OnTripleFault::kStop}, {"exit", OnTripleFault::kExit}},
+             "auto, stop or exit [auto: stop for an attached debugger, else print the registers and exit 3]");
+  add_choice(
+      command, "--on-reset", run.debugger.on_reset,
+      {{"restart", OnReset::kRestart}, {"stop", OnReset::kStop}, {"exit", OnReset::kExit}},
+      "when the guest resets the machine: restart it, stop in the debugger at what did it, or exit with status 0 "
+      "[restart]");
+  add_choice(command, "--on-disconnect", run.debugger.on_disconnect,
+             {{"continue", OnDisconnect::kContinue}, {"stop", OnDisconnect::kStop}, {"exit", OnDisconnect::kExit}},
+             "when the debugger's connection is lost: continue, stop or exit [continue]");
   command.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off [warn]")
       ->type_name("LEVEL")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}).description(""));
@@ -271,6 +276,13 @@ Options parse_options(std::vector<std::string> arguments) {
   CLI::App* image = app.add_subcommand("image", "show what the loader sees in an image");
   add_run_options(*run, options);
   add_run_options(*debug, options);
+  for (const char* option : {"--gdb", "--gdb-allow-remote"}) {
+    debug->get_option(option)->group("")->check([option](const std::string&) -> std::string {  // "" hides it
+      throw EarlyExit{
+          2, fmt::format("gdbvm: {} is for `gdbvm run`: `gdbvm debug` starts a gdb and gives it a socket of its own\n",
+                         option)};
+    });
+  }
   add_image(*image, options)->required();
   for (CLI::App* command : {host, image}) command->add_flag("--json", options.json, "machine-readable");
 

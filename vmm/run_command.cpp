@@ -71,8 +71,8 @@ std::vector<LinkHint> hints_of(const BootImage& image, const std::string& symbol
   std::vector<LinkHint> hints;
   add_hints(image, hints);
   if (symbols.empty()) return hints;
+  const ImageFile file(symbols);
   try {
-    const ImageFile file(symbols);
     const BootImage described = parse_image(file.bytes(), FormatRequest{.format = ImageFormat::kElf64});
     add_hints(described, hints);
   } catch (const std::exception& error) {

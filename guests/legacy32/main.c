@@ -1,7 +1,9 @@
 /*
  * A multiboot kernel in 32-bit protected mode without paging, for the legacy devices of a PC. By its command line, in
- * this order: drives  what drives there are; `write` also writes sector=N (default 0) of each, and reads it back screen
- * text and colours at 0xb8000, and the cursor keys    prints scan codes, on the screen too, until Escape is let go
+ * this order:
+ * - drives: what drives there are; `write` also writes sector=N (default 0) of each, and reads it back
+ * - screen: text and colours at 0xb8000, and the cursor
+ * - keys: prints scan codes, on the screen too, until Escape is let go
  */
 #include <stdint.h>
 

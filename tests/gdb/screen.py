@@ -33,6 +33,7 @@ matches(execute("monitor info devices"), "port 03c0-03df  VGA text")
 execute("set {unsigned short}0xb8000 = 0x0758")  # gdb writes, the screen shows
 matches(execute("monitor screen"), "^Xegacy32\n")
 matches(execute("monitor screendump"), "name of a file")
+matches(execute(f"monitor screendump {FOLDER}/screen"), "ends in .png")
 matches(execute("monitor screendump /does/not/exist/x.png"), "/does/not/exist/x.png.*No such file")
 if not SLOW:  # the file is not here
     matches(execute(f"monitor screendump {FOLDER}/screen.png"), r"screen.png: a PNG of \d+ bytes")

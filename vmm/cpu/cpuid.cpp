@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
-#include <optional>
 
 #include "vmm/base/errors.hpp"
 #include "vmm/cpu/cpuid_names.hpp"
@@ -22,31 +21,32 @@ struct Alias {
   std::string_view alias;
   std::string_view name;
 };
-constexpr Alias kAliases[] = {{"pni", "sse3"},
-                              {"lahf", "lahf-lm"},
-                              {"cmpxchg16b", "cx16"},
-                              {"pclmul", "pclmulqdq"},
-                              {"tsc-deadline-timer", "tsc-deadline"},
-                              {"bmi", "bmi1"},
-                              {"sha", "sha-ni"},
-                              {"lzcnt", "abm"},
-                              {"long-mode", "lm"},
-                              {"kvm-clock", "kvmclock"}};
+constexpr Alias kAliases[] = {{"pni", "sse3"},        {"dts", "ds"},           {"lahf", "lahflm"},
+                              {"cmpxchg16b", "cx16"}, {"pclmul", "pclmulqdq"}, {"tscdeadlinetimer", "tscdeadline"},
+                              {"bmi", "bmi1"},        {"sha", "shani"},        {"lzcnt", "abm"},
+                              {"longmode", "lm"}};
 
+/// Linux and QEMU disagree on separators (avx512_vbmi2, tsx-ldtrk, sse4_1, sse4.1): none counts.
 std::string plain(std::string_view name) {
   std::string out;
-  for (const char c : name) out += c == '_' || c == '.' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  for (const char c : name) {
+    if (c != '_' && c != '.' && c != '-') out += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  }
   const auto* alias = std::ranges::find(kAliases, out, &Alias::alias);
   return alias == std::end(kAliases) ? out : std::string(alias->name);
 }
 
-std::optional<CpuFeature> find_feature(std::string_view name) {
+/// Several where a feature has several bits (kvmclock: by the old MSRs and by the new).
+std::vector<CpuFeature> features_named(std::string_view plain_name) {
+  std::vector<CpuFeature> features;
   for (const CpuFeatureWord& word : cpu_feature_words()) {
-    const auto* found = std::ranges::find(word.names, name);
-    if (name.empty() || found == word.names.end()) continue;
-    return CpuFeature{word.leaf, word.subleaf, word.word, static_cast<unsigned>(found - word.names.begin())};
+    for (unsigned bit = 0; bit < word.names.size(); ++bit) {
+      if (!word.names[bit].empty() && plain(word.names[bit]) == plain_name) {
+        features.push_back({word.leaf, word.subleaf, word.word, bit});
+      }
+    }
   }
-  return std::nullopt;
+  return features;
 }
 
 /// How many letters must change, come or go (Levenshtein).
@@ -71,16 +71,17 @@ std::string near_names(std::string_view wrong) {
   for (const CpuFeatureWord& word : cpu_feature_words()) {
     for (const std::string_view name : word.names) {
       if (name.empty()) continue;
-      const bool begins = wrong.size() >= 2 && name.starts_with(wrong);
-      const std::size_t far = begins ? 1 : distance(wrong.substr(0, 40), name);
-      if (far < kFar) names.emplace_back(far, name);
+      const std::string right = plain(name);
+      const bool begins = wrong.size() >= 2 && right.starts_with(wrong);
+      const std::size_t far = begins ? 1 : distance(wrong.substr(0, 40), right);
+      if (far < kFar && far < wrong.size()) names.emplace_back(far, name);
     }
   }
   if (names.empty()) return "names are as in /proc/cpuinfo";
   std::ranges::stable_sort(names, {}, [](const auto& row) { return row.first; });
   std::vector<std::string_view> best;
   for (const auto& [far, name] : names) {
-    if (best.size() < kMost) best.push_back(name);
+    if (best.size() < kMost && std::ranges::find(best, name) == best.end()) best.push_back(name);
   }
   return fmt::format("near it: {}", fmt::join(best, ", "));
 }
@@ -164,9 +165,9 @@ CpuPolicy parse_cpu_policy(std::string_view text) {
     const bool wanted = !word.starts_with('-');
     if (word.starts_with('-') || word.starts_with('+')) word.remove_prefix(1);
     const std::string name = plain(word);
-    const auto feature = find_feature(name);
-    if (!feature) throw HostError(fmt::format("`{}` is no CPU feature ({})", word, near_names(name)));
-    policy.push_back({std::string(word), *feature, wanted});
+    const auto features = features_named(name);
+    if (features.empty()) throw HostError(fmt::format("`{}` is no CPU feature ({})", word, near_names(name)));
+    for (const CpuFeature& feature : features) policy.push_back({std::string(word), feature, wanted});
   }
   return policy;
 }

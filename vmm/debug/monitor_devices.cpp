@@ -12,7 +12,10 @@ namespace vmm {
 gdb::Result<std::string> Monitor::screen(const Words&) { return screen_text(debugger_.machine_->screen()); }
 
 gdb::Result<std::string> Monitor::screendump(const Words& words) {
-  if (words.size() != 1) return gdb::fail("`screendump` takes the name of a file");
+  // The file is one of this host, and the peer need not be its user.
+  if (words.size() != 1 || !words[0].ends_with(".png")) {
+    return gdb::fail("`screendump` takes the name of a file that ends in .png");
+  }
   const auto picture = screen_png(debugger_.machine_->screen());
   std::ofstream file(words[0], std::ios::binary);
   file.write(reinterpret_cast<const char*>(picture.data()), static_cast<std::streamsize>(picture.size()));

@@ -62,9 +62,10 @@ std::uint64_t Placement::allocate(std::uint64_t size, std::uint64_t align, Where
     return find(window, std::max<std::uint64_t>(size, 1), align, address);
   };
   if (!std::ranges::any_of(windows, fits)) {
-    throw LoadError(
-        name_of(image_.format), what, 0,
-        fmt::format("no room for its {:#x} bytes in {} MiB below 3 GiB: use a larger -m", size, mebibytes(top)));
+    const bool more_helps = top == memory_.ram_end();
+    throw LoadError(name_of(image_.format), what, 0,
+                    fmt::format("no room for its {:#x} bytes below {} MiB{}", size, mebibytes(top),
+                                more_helps ? ": use a larger -m" : ""));
   }
   take(address, address + std::max<std::uint64_t>(size, 1));
   return address;
