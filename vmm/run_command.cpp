@@ -169,6 +169,7 @@ class Run {
                 [this](StopSink sink) {
                   MachineConfig config = files_.config();
                   virtio_ends_.add_to(config.virtio);
+                  console_.resume_input();  // which may wait for the machine before
                   return std::make_unique<Machine>(system_, config, console_, std::move(sink),
                                                    [this] { console_.resume_input(); });
                 },
