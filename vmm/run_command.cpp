@@ -157,6 +157,7 @@ class Run {
 
   int run() {
     io_.run();
+    if (display_) display_->show();  // the last state
     display_.reset();
     console_.drain();
     virtio_ends_.drain();
