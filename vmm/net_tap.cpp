@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <spdlog/spdlog.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -51,6 +54,7 @@ class Tap final : public Network {
       if (pending_.empty()) {
         std::array<std::byte, 2048> frame;
         const auto count = ::read(descriptor_.native_handle(), frame.data(), frame.size());
+        if (count < 0 && errno != EAGAIN && errno != EINTR) return lost(errno);
         if (count <= 0) break;
         pending_.assign(frame.begin(), frame.begin() + count);
       }
@@ -64,6 +68,9 @@ class Tap final : public Network {
       if (!error) read_more();
     });
   }
+
+  /// Somebody has deleted the interface: the descriptor would be readable for ever, with nothing to read.
+  void lost(int error) const { spdlog::warn("network: {} is gone: {}", where(), std::strerror(error)); }
 
   boost::asio::io_context& io_;
   boost::asio::posix::stream_descriptor descriptor_;

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <deque>
 #include <mutex>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -32,12 +31,14 @@ constexpr std::array kEvents = {
     EventRow{SLIRP_POLL_ERR, POLLERR}, EventRow{SLIRP_POLL_HUP, POLLHUP},
 };
 
-/// libslirp on the I/O thread: all of its sockets are in one epoll instance, made anew each time, which Asio waits for.
+/// libslirp on the I/O thread: all of its sockets are in one epoll instance, filled anew each time, which Asio waits
+/// for. Nothing here needs a descriptor while the guest runs: it may open connections until there are no more.
 /// The addresses are QEMU's: network 10.0.2.0/24, host 10.0.2.2, DNS 10.0.2.3, first DHCP lease 10.0.2.15. IPv4 only:
 /// so libslirp asks for no timers.
 class User final : public Network {
  public:
-  User(boost::asio::io_context& io, const NetSpec& spec) : io_(io), timer_(io), slirp_(make(), slirp_cleanup) {
+  User(boost::asio::io_context& io, const NetSpec& spec)
+      : io_(io), timer_(io), watcher_(io, checked_epoll()), slirp_(make(), slirp_cleanup) {
     for (const PortForward& row : spec.forwards) {
       if (slirp_add_hostfwd(slirp_.get(), row.udp, row.host, row.host_port, row.guest, row.guest_port) == 0) continue;
       throw HostError::from_errno(fmt::format("forwarding {} port {}", row.udp ? "udp" : "tcp", row.host_port));
@@ -128,20 +129,24 @@ class User final : public Network {
   }
 
   void wait() {
+    // Those that libslirp has closed meanwhile are out already.
+    for (const pollfd& socket : sockets_) {
+      ::epoll_ctl(watcher_.native_handle(), EPOLL_CTL_DEL, socket.fd, nullptr);
+    }
     sockets_.clear();
     std::uint32_t milliseconds = UINT32_MAX;
     slirp_pollfds_fill(
         slirp_.get(), &milliseconds,
         [](int fd, int events, void* opaque) { return self(opaque).add_socket(fd, events); }, this);
-    watcher_.emplace(io_, checked_epoll());
     for (const pollfd& socket : sockets_) {
       epoll_event event{.events = static_cast<std::uint32_t>(socket.events), .data = {}};
-      ::epoll_ctl(watcher_->native_handle(), EPOLL_CTL_ADD, socket.fd, &event);
+      ::epoll_ctl(watcher_.native_handle(), EPOLL_CTL_ADD, socket.fd, &event);
     }
     const auto when_ready = [this](const boost::system::error_code& error) {
       if (!error) poll_sockets();
     };
-    watcher_->async_wait(boost::asio::posix::descriptor_base::wait_read, when_ready);
+    watcher_.cancel();
+    watcher_.async_wait(boost::asio::posix::descriptor_base::wait_read, when_ready);
     if (milliseconds == UINT32_MAX) {
       timer_.cancel();
     } else {
@@ -182,7 +187,7 @@ class User final : public Network {
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
-  std::optional<boost::asio::posix::stream_descriptor> watcher_;
+  boost::asio::posix::stream_descriptor watcher_;
   std::vector<pollfd> sockets_;  // as slirp_pollfds_fill() numbered them
   std::deque<Frame> to_guest_;
   Deliver deliver_;

@@ -157,6 +157,7 @@ class Run {
 
   int run() {
     io_.run();
+    if (display_) display_->show();  // the last state
     display_.reset();
     console_.drain();
     virtio_ends_.drain();
@@ -169,6 +170,7 @@ class Run {
                 [this](StopSink sink) {
                   MachineConfig config = files_.config();
                   virtio_ends_.add_to(config.virtio);
+                  console_.resume_input();  // which may wait for the machine before
                   return std::make_unique<Machine>(system_, config, console_, std::move(sink),
                                                    [this] { console_.resume_input(); });
                 },

@@ -19,14 +19,16 @@ class TextDisplay {
  public:
   /// `machine` gives the one of the moment: a reset makes a new one. Throws HostError.
   TextDisplay(boost::asio::io_context& io, std::function<Machine&()> machine, std::function<void()> on_quit);
-  /// Shows the last state, and leaves the terminal as a shell wants it.
+  /// Leaves the terminal as a shell wants it. There need be no machine any more.
   ~TextDisplay();
   TextDisplay(const TextDisplay&) = delete;
   TextDisplay& operator=(const TextDisplay&) = delete;
 
+  /// What has changed on the screen since the last look, at once.
+  void show();
+
  private:
   void tick();
-  void show();
   void typed(std::span<const std::byte> bytes);
   void send_keys();
 

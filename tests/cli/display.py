@@ -1,5 +1,7 @@
 # --display text: the guest's screen as terminal output, keys as scan codes, the terminal left in order at the end.
+import fcntl
 import pty
+import struct
 import termios
 
 from cli import *
@@ -51,6 +53,16 @@ os.write(master, b"\x01x")
 said += read_until(master, r"\x1b\[\?25h\x1b\[25;1H")
 equal(process.wait(LIMIT), 0)
 equal(termios.tcgetattr(slave), before)
+
+# A guest that reads no keys does not keep Ctrl-A x from us.
+process = start(*ARGUMENTS, "--append", "loop", guest("protected32"), stdin=slave, stdout=slave, stderr=slave)
+read_until(master, r"\x1b\[2J")
+for _ in range(20):
+    os.write(master, b"k" * 100)
+    while struct.unpack("i", fcntl.ioctl(slave, termios.FIONREAD, bytes(4)))[0]:
+        pass
+os.write(master, b"\x01x")
+equal(process.wait(LIMIT), 0)
 
 for arguments, pattern in (
     ([*ARGUMENTS, "--serial", "stdio", guest("legacy32")], "--display and --serial cannot both"),

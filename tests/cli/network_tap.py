@@ -10,6 +10,7 @@ needs_kvm()
 NAME = f"gdbvm{os.getpid()}"
 TUNSETIFF, TUNSETPERSIST, SIOCSIFFLAGS = 0x400454CA, 0x400454CB, 0x8914
 TAP_WITHOUT_HEADER, UP, EVERY_PROTOCOL = 0x1002, 1, 3
+RTM_DELLINK, NLM_F_REQUEST = 17, 1
 ROUTER_MAC = bytes.fromhex("02000000aabb")
 GUEST_IP, ROUTER_IP = bytes([192, 168, 77, 2]), bytes([192, 168, 77, 1])
 
@@ -52,6 +53,16 @@ try:
     out, err = vm.communicate(timeout=LIMIT)
     equal((vm.returncode, err), (0, ""), "end")
     matches(out, r"offered 192\.168\.77\.2, router 192\.168\.77\.1\nnetwork: the router is 02:00:00:00:aa:bb")
+
+    # Deleted by somebody while the guest has it: said once, and the guest goes on.
+    vm = start("run", "--gdb", "none", "--net", f"tap,ifname={NAME}", "--append", "loop", guest("protected32"))
+    read_until(vm.stdout.fileno(), "working for ever")
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as route:
+        which = struct.pack("BxHiII", 0, 0, socket.if_nametoindex(NAME), 0, 0)
+        route.send(struct.pack("IHHII", 16 + len(which), RTM_DELLINK, NLM_F_REQUEST, 1, 0) + which)
+    matches(vm.stderr.readline(), f"tap:{NAME} is gone")
+    vm.terminate()
+    equal(vm.communicate(timeout=LIMIT)[1], "")
 finally:
     if vm:  # it has the interface
         vm.kill()

@@ -1,5 +1,6 @@
 /// Address range → Device, under one lock. One Bus for port I/O, one for MMIO; both share the lock they are given, so
-/// device events have one total order. The lock is a leaf: devices call nothing that takes another.
+/// device events have one total order. What devices call takes leaf locks only (a
+/// host end's queue, planted bytes, watched memory): nobody who holds one of those calls a Bus.
 #pragma once
 
 #include <cstdint>

@@ -110,7 +110,7 @@ void FwCfg::dma(std::uint64_t address) {
 
 /// What is behind the item's end reads as zero.
 bool FwCfg::transfer(std::uint64_t address, std::uint32_t length) {
-  if (length > kMostDma || !memory_.contains(address, length)) return false;
+  if (length > kMostDma || !memory_.writable(address, length)) return false;
   const auto bytes = take(length);
   if (!memory_.write(address, bytes)) return false;
   return bytes.size() == length || memory_.write(address + bytes.size(), Bytes(length - bytes.size()));

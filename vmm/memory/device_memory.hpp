@@ -28,15 +28,17 @@ class DeviceMemory {
 
   /// All of [address, address + size) is there.
   bool contains(std::uint64_t address, std::uint64_t size) const { return memory_.contains(address, size); }
+  /// As contains(), and none of it is ROM.
+  bool writable(std::uint64_t address, std::uint64_t size) const { return memory_.writable(address, size); }
   /// False, with nothing promised about `out`: some of it lies outside memory.
   bool read(std::uint64_t address, std::span<std::byte> out) const {
     if (memory_.read(address, out) != out.size()) return false;
     planted_.hide(address, out);
     return true;
   }
-  /// False, with nothing written: some of it lies outside memory.
+  /// False, with nothing written: some of it lies outside memory, or in ROM.
   bool write(std::uint64_t address, std::span<const std::byte> data) {
-    if (!contains(address, data.size())) return false;
+    if (!writable(address, data.size())) return false;
     planted_.write_under(address, data);
     if (wrote_ && !data.empty()) wrote_(address, data.size());
     return true;

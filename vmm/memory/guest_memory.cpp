@@ -106,6 +106,12 @@ bool GuestMemory::contains(std::uint64_t address, std::uint64_t size) const {
   return for_pieces(regions_, address, size, [](std::byte*, std::uint64_t, std::uint64_t) {}) == size;
 }
 
+bool GuestMemory::writable(std::uint64_t address, std::uint64_t size) const {
+  return contains(address, size) && std::ranges::none_of(regions_, [&](const Region& region) {
+           return region.read_only && region.base < address + size && address < region.base + region.size;
+         });
+}
+
 void GuestMemory::clear() {
   // Gives the pages back to the host; they read as zero from now on.
   for (const Mapping& mapping : mappings_) {

@@ -45,6 +45,8 @@ class GuestMemory {
   std::size_t write(std::uint64_t address, std::span<const std::byte> data);
   /// All of [address, address + size) is backed, RAM or not; true for size 0.
   bool contains(std::uint64_t address, std::uint64_t size) const;
+  /// As contains(), and none of it is read-only to the guest.
+  bool writable(std::uint64_t address, std::uint64_t size) const;
   /// Everything becomes zero. No vCPU may run.
   void clear();
 

@@ -92,7 +92,7 @@ std::expected<void, Fault> Queue::check() const {
     return std::unexpected("a part of a queue that is not aligned");
   }
   if (!memory_.contains(regs_.descriptors, std::uint64_t{kDescriptorSize} * regs_.size) ||
-      !memory_.contains(regs_.driver, available_size()) || !memory_.contains(regs_.device, used_size())) {
+      !memory_.contains(regs_.driver, available_size()) || !memory_.writable(regs_.device, used_size())) {
     return std::unexpected("a part of a queue that lies outside memory");
   }
   return {};
@@ -137,6 +137,7 @@ std::expected<void, Fault> Queue::add_buffer(const DeviceMemory& memory, const D
     return std::unexpected("a request of more than 8 MiB");
   }
   if (!memory.contains(descriptor.address, descriptor.length)) return std::unexpected("a buffer outside memory");
+  if (writable && !memory.writable(descriptor.address, descriptor.length)) return std::unexpected("a buffer in ROM");
   if (descriptor.length > 0) (writable ? chain.out : chain.in).add({descriptor.address, descriptor.length});
   return {};
 }

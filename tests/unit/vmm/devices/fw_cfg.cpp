@@ -22,7 +22,7 @@ constexpr std::uint64_t kTarget = 0x2000;
 enum : std::uint32_t { kError = 1, kRead = 2, kSkip = 4, kSelect = 8, kWrite = 16 };
 
 struct Board {
-  GuestMemory memory{layout::kMinRam};
+  GuestMemory memory{layout::kMinRam, layout::kRomGranule};
   PlantedBytes planted{memory};
   DeviceMemory device_memory{memory, planted};
   FwCfg device{
@@ -107,6 +107,8 @@ TEST_CASE("fw_cfg: what DMA can't do is an error to the guest, and changes no me
   CHECK(board.order(kRead, FwCfg::kMostDma + 1) == kError);
   CHECK(board.order(kRead, 8, layout::kLowRamEnd - 4) == kError);
   CHECK(board.order(kRead, 8, ~0ull - 3) == kError);
+  CHECK(board.order(kRead, 1, layout::kAbove4G - 1) == kError);
+  CHECK(board.memory.load<std::uint8_t>(layout::kAbove4G - 1) == 0);
   CHECK(board.memory.load<std::uint32_t>(layout::kLowRamEnd - 4) == 0x5a5a5a5a);
   board.device.write(4, 4, big(0x7fff));  // an order beyond memory: nothing happens
   board.device.write(8, 4, big(kOrder));

@@ -36,6 +36,9 @@ TEST_CASE("firmware has a ROM below 4 GiB and memory for its copy below 1 MiB") 
   REQUIRE_FALSE(memory.contains(kAbove4G - 128 * kKiB - 1, 1));
   REQUIRE(memory.contains(kVgaText, 5 * kMiB));
   REQUIRE(memory.ram_end() == 6 * kGiB);
+  REQUIRE(memory.writable(kAbove4G, 2 * kGiB));
+  REQUIRE_FALSE(memory.writable(kAbove4G - 1, 2));
+  REQUIRE_FALSE(memory.writable(kAbove4G + 2 * kGiB - 1, 2));
   for (const auto& region : memory.regions()) {
     REQUIRE(region.read_only == (region.base == kAbove4G - 128 * kKiB));
     REQUIRE_FALSE((region.ram && region.base == kOptionRoms));

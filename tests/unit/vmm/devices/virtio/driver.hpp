@@ -15,9 +15,9 @@
 
 namespace vmm::virtio {
 
-/// 1 MiB, and who has written to it.
+/// 1 MiB, a ROM, and who has written to them.
 struct Guest {
-  GuestMemory ram{layout::kMiB};
+  GuestMemory ram{layout::kMiB, layout::kRomGranule};
   PlantedBytes planted{ram};
   std::vector<std::pair<std::uint64_t, std::size_t>> dma;
   DeviceMemory memory{ram, planted,

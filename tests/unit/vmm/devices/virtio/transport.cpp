@@ -182,6 +182,11 @@ TEST_CASE("a driver that breaks the rules of a virtqueue has to reset the device
     driver.send(0, 0, {{layout::kMiB - 4, 8, kWriteFlag}});
     expect_fault();
   }
+  SECTION("a buffer to be filled in ROM") {
+    driver.send(0, 0, {{layout::kAbove4G - 8, 8, kWriteFlag}});
+    CHECK(guest.dma.empty());
+    expect_fault();
+  }
   SECTION("a buffer at the end of all addresses") {
     driver.send(0, 0, {{~0ull - 3, 8, kWriteFlag}});
     expect_fault();
