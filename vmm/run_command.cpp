@@ -167,11 +167,11 @@ class Run {
  private:
   DebuggerHost host() {
     return {.build =
-                [this](StopSink sink) {
+                [this](const StopSink& sink) {
                   MachineConfig config = files_.config();
                   virtio_ends_.add_to(config.virtio);
                   console_.resume_input();  // which may wait for the machine before
-                  return std::make_unique<Machine>(system_, config, console_, std::move(sink),
+                  return std::make_unique<Machine>(system_, config, console_, sink,
                                                    [this] { console_.resume_input(); });
                 },
             .post = [this](std::function<void()> work) { boost::asio::post(io_, std::move(work)); },

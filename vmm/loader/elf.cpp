@@ -178,8 +178,7 @@ std::uint64_t physical_entry(const ByteReader& file, const ElfFile& elf, const B
 void find_elf_symbols(std::span<const std::byte> bytes, BootImage& image) {
   try {
     scan_sections(ByteReader(bytes, "elf"), image);
-  } catch (const LoadError&) {
-    // What was found until here counts.
+  } catch (const LoadError&) {  // NOLINT(bugprone-empty-catch): what was found until here counts
   }
 }
 
