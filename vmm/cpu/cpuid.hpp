@@ -37,8 +37,8 @@ struct CpuFeatureChange {
 };
 using CpuPolicy = std::vector<CpuFeatureChange>;
 
-/// "avx2,-xsave,+kvmclock": names as in /proc/cpuinfo or QEMU; `_`, `.` and `-` in them don't count; later ones win. Throws
-/// HostError, one line, for a name that is none, with those that are near.
+/// "avx2,-xsave,+kvmclock": names as in /proc/cpuinfo or QEMU; `_`, `.` and `-` in them don't count; later ones win.
+/// Throws HostError, one line, for a name that is none, with those that are near.
 CpuPolicy parse_cpu_policy(std::string_view text);
 
 struct CpuPlace {
