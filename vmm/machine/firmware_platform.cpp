@@ -1,6 +1,9 @@
 #include "vmm/machine/firmware_platform.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "vmm/devices/serial.hpp"
@@ -46,10 +49,19 @@ FwCfg::Bytes e820(const GuestMemory& memory) {
   return {bytes.begin(), bytes.end()};
 }
 
+/// A path of Open Firmware a line, with a NUL at the end (SeaBIOS, src/boot.c, loadBootOrder and
+/// bootprio_find_mmio_device).
+FwCfg::Bytes boot_order(std::span<const layout::VirtioSlot> disks) {
+  std::string text;
+  for (const auto& disk : disks) text += fmt::format("/virtio-mmio@{:016x}/disk@0,0\n", disk.base);
+  const auto bytes = std::as_bytes(std::span(text.c_str(), text.size() + 1));
+  return {bytes.begin(), bytes.end()};
+}
+
 }  // namespace
 
-FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus,
-                                  std::span<const layout::VirtioSlot> virtio) {
+FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus, std::span<const layout::VirtioSlot> virtio,
+                                  std::span<const layout::VirtioSlot> first_disks) {
   FwCfg::Contents contents;
   contents.items = {
       {kRamSize, bytes_of(memory.ram_size())},
@@ -65,6 +77,7 @@ FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus,
       {"etc/sercon-port", bytes_of(std::uint64_t{Serial::kCom1Port})},
       {"etc/boot-fail-wait", bytes_of(~std::uint32_t{0})},  // for ever: no loop of resets when nothing boots
   };
+  if (!first_disks.empty()) contents.files.push_back({"bootorder", boot_order(first_disks)});
   for (auto& [name, bytes] : table_loader_files(acpi_tables(cpus, virtio))) {
     contents.files.push_back({std::move(name), std::move(bytes)});
   }

@@ -9,7 +9,10 @@
 
 namespace vmm {
 
-/// For SeaBIOS: memory map, CPUs, ACPI's tables, a console on the first serial line, what it does when nothing boots.
-FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus, std::span<const layout::VirtioSlot> virtio);
+/// For SeaBIOS: memory map, CPUs, ACPI's tables, a console on the first serial line, the boot order, what it does when
+/// nothing boots. `first_disks`: virtio disks to be tried before all others, in this order; a disk on the ISA bus has
+/// no name in a boot order.
+FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus, std::span<const layout::VirtioSlot> virtio,
+                                  std::span<const layout::VirtioSlot> first_disks);
 
 }  // namespace vmm
