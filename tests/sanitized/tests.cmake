@@ -8,6 +8,6 @@ endfunction()
 
 in_folder(asan.unit asan asan -L unit)
 in_folder(tsan.kvm tsan tsan -L kvm)
-foreach(target image page_walk devices software_step rsp_packet rsp_session agent_expression)
+foreach(target image page_walk memory_operands devices ide virtio fw_cfg software_step rsp_packet rsp_session agent_expression)
   in_folder(fuzz.${target} fuzz asan -R "^fuzz.${target}$")
 endforeach()
