@@ -101,13 +101,12 @@ std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
   }
   leg.debug.trap_int3 = task_.planted && !tracing() && plan_->any_in_memory();
   const bool stepped_before = std::exchange(stepping_, step);
-  leg.debug.trap_debug = context_.loose_step_flags > 0 || (stepped_before && host_.stale_step);
+  leg.debug.trap_debug = context_.step_flag_loose || (stepped_before && host_.stale_step);
   hook(leg, vcpu);
   if (!host_.guest_registers_beside) guest_registers_.arm(vcpu, leg.debug);
   const bool interruptible =
       !(leg.debug.block_interrupts && host_.block_interrupts) && (state_.rflags & kRflagsIf) != 0;
-  loosens_ = step && interruptible && (state_.rflags & kRflagsTf) == 0;
-  if (loosens_) ++context_.loose_step_flags;
+  if (step && interruptible && (state_.rflags & kRflagsTf) == 0) context_.step_flag_loose = true;
   operands_.clear();
   if (tracing() && steps_for_reads(*plan_)) operands_ = memory_operands(state_, context_.machine.memory());
   return leg;
@@ -198,22 +197,13 @@ StopCause CpuRun::tidy(const StopCause& reported) {
     dirty_ = state_ != before;
   }
   auto* trap = std::get_if<DebugTrap>(&cause);
-  const bool step_ended = trap != nullptr && (trap->dr6 & DebugTrap::kSingleStep) != 0;
-  const bool nothing_ran = state_.rip == launched_.rip && state_.gpr == launched_.gpr;
-  if (std::exchange(loosens_, false) && (step_ended || nothing_ran)) --context_.loose_step_flags;
-  if (step_ended && !stepping_ && (state_.rflags & kRflagsTf) != 0) find_step_flag(*trap);
-  return cause;
-}
-
-/// The guest has run into TF that is ours, if any of ours is about.
-void CpuRun::find_step_flag(DebugTrap& trap) {
-  unsigned loose = context_.loose_step_flags;
-  while (loose > 0 && !context_.loose_step_flags.compare_exchange_weak(loose, loose - 1)) {
+  if (trap != nullptr && context_.step_flag_loose && !stepping_ && (trap->dr6 & DebugTrap::kSingleStep) != 0 &&
+      (state_.rflags & kRflagsTf) != 0) {
+    trap->dr6 &= ~DebugTrap::kSingleStep;
+    state_.rflags &= ~kRflagsTf;
+    dirty_ = true;
   }
-  if (loose == 0) return;
-  trap.dr6 &= ~DebugTrap::kSingleStep;
-  state_.rflags &= ~kRflagsTf;
-  dirty_ = true;
+  return cause;
 }
 
 bool CpuRun::stop(gdb::StopReason reason, std::uint64_t address, std::string console, gdb::BreakpointSpec spec) {

@@ -36,10 +36,8 @@ struct RunContext {
   /// A line of the guest's for the user (dprintf). Thread: any.
   std::function<void(std::string)> say;
   bool block_interrupts = true;  ///< while stepping
-  /// Steps into which an interrupt may have come that has not returned: TF of ours lies in a frame, or in a copy of it
-  /// that a kernel has made, and nothing tells where. It is found when it comes back to the CPU; of a task that never
-  /// runs again, never.
-  std::atomic<unsigned> loose_step_flags = 0;
+  /// An interrupt may have put the TF of a step of ours into a frame that nobody knows.
+  std::atomic<bool> step_flag_loose = false;
 };
 
 /// What it shall do.
@@ -93,7 +91,6 @@ class CpuRun final : public Course {
   std::array<std::optional<std::uint64_t>, 4> side_addresses(kvm::Vcpu& vcpu);
   bool continue_in_software();
   StopCause tidy(const StopCause& cause);
-  void find_step_flag(DebugTrap& trap);
   void give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on);
   bool judge(kvm::Vcpu& vcpu, const Verdict& verdict);
   bool judge_step(kvm::Vcpu& vcpu);
@@ -115,7 +112,6 @@ class CpuRun final : public Course {
   bool dirty_;
   bool get_off_;
   bool stepping_ = false;  // the present leg is a step
-  bool loosens_ = false;   // … and counted in loose_step_flags until it has ended as steps do
   bool at_breakpoint_ = false;
   CpuState launched_;  // what the present leg began with
   HandlerHooks hooks_;
