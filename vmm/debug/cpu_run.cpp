@@ -80,7 +80,7 @@ void CpuRun::give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on) {
 
 std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
   launched_ = state_;
-  while (continue_in_software()) {
+  while (continue_in_software(vcpu)) {
     if (!judge(vcpu, StepDone{})) return {};
     launched_ = state_;
   }
@@ -157,12 +157,13 @@ std::array<std::optional<std::uint64_t>, 4> CpuRun::side_addresses(kvm::Vcpu& vc
   return found;
 }
 
-/// IRETQ to user mode and ENDBR64, on hosts where a step over them would lose control: done here, when they are to be
-/// stepped.
-bool CpuRun::continue_in_software() {
-  if (!(asked_to_step() || tracing()) || host_.step_user || mode_of(state_) != CpuMode::kLong64 || cpl_of(state_) != 0)
-    return false;
+/// On hosts where a step over them would lose control: IRETQ to user mode, ENDBR64, and HLT, which KVM's emulator
+/// forgets at the end of a step and remembers at an instruction that comes later, such as the first of an interrupt's
+/// handler. They are done here, when they are to be stepped.
+bool CpuRun::continue_in_software(kvm::Vcpu& vcpu) {
+  if (!(asked_to_step() || tracing()) || host_.step_user || cpl_of(state_) != 0) return false;
   const GuestMemory& memory = context_.machine.memory();
+  constexpr std::array kHlt{std::byte{0xf4}};
   constexpr std::array kIretq{std::byte{0x48}, std::byte{0xcf}};
   constexpr std::array kEndbr64{std::byte{0xf3}, std::byte{0x0f}, std::byte{0x1e}, std::byte{0xfa}};
   std::array<std::byte, 4> bytes{};
@@ -170,12 +171,19 @@ bool CpuRun::continue_in_software() {
   const auto at = [&](std::span<const std::byte> code) {
     return read >= code.size() && std::ranges::equal(std::span(bytes).first(code.size()), code);
   };
-  if (at(kEndbr64)) {
-    state_.rip += kEndbr64.size();
+  const auto pass = [&](std::span<const std::byte> code) {
+    if (!at(code)) return false;
+    state_.rip += code.size();
     state_.rflags &= ~kRflagsRf;
-    dirty_ = true;
+    return dirty_ = true;
+  };
+  if (pass(kHlt)) {
+    vcpu.set_halted();
+    task_.wake = false;
     return true;
   }
+  if (mode_of(state_) != CpuMode::kLong64) return false;
+  if (pass(kEndbr64)) return true;
   // Let it go, where that is no loss: it comes back by itself with the next exception or interrupt.
   if (!at(kIretq) || !(asked_to_step() || plan_->user_matters)) return false;
   const auto frame = frame_at(state_, memory, state_.gpr[kRsp]);

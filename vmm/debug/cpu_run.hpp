@@ -89,7 +89,7 @@ class CpuRun final : public Course {
   std::optional<Leg> leg(kvm::Vcpu& vcpu);
   void hook(Leg& leg, kvm::Vcpu& vcpu);
   std::array<std::optional<std::uint64_t>, 4> side_addresses(kvm::Vcpu& vcpu);
-  bool continue_in_software();
+  bool continue_in_software(kvm::Vcpu& vcpu);
   StopCause tidy(const StopCause& cause);
   void give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on);
   bool judge(kvm::Vcpu& vcpu, const Verdict& verdict);

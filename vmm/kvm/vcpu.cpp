@@ -274,6 +274,16 @@ void Vcpu::set_running() {
   checked_ioctl(fd_.get(), KVM_SET_MP_STATE, "KVM_SET_MP_STATE", &state);
 }
 
+void Vcpu::set_halted() {
+  ::kvm_vcpu_events events{};
+  checked_ioctl(fd_.get(), KVM_GET_VCPU_EVENTS, "KVM_GET_VCPU_EVENTS", &events);
+  events.flags |= KVM_VCPUEVENT_VALID_SHADOW;  // of an STI before it: over
+  events.interrupt.shadow = 0;
+  checked_ioctl(fd_.get(), KVM_SET_VCPU_EVENTS, "KVM_SET_VCPU_EVENTS", &events);
+  ::kvm_mp_state state{KVM_MP_STATE_HALTED};
+  checked_ioctl(fd_.get(), KVM_SET_MP_STATE, "KVM_SET_MP_STATE", &state);
+}
+
 void Vcpu::inject_exception(std::uint8_t vector, std::optional<std::uint32_t> error_code) {
   ::kvm_vcpu_events events{};
   checked_ioctl(fd_.get(), KVM_GET_VCPU_EVENTS, "KVM_GET_VCPU_EVENTS", &events);

@@ -70,6 +70,8 @@ class Vcpu {
   enum class Activity : std::uint8_t { kRunning, kHalted, kWaitingForSipi };
   Activity activity();
   void set_running();
+  /// As HLT leaves it: the next run waits for an interrupt.
+  void set_halted();
   /// Makes the exception pending, as if the current instruction had raised it.
   void inject_exception(std::uint8_t vector, std::optional<std::uint32_t> error_code);
   /// #DB becomes pending, and the guest will find these bits in DR6 (SDM 3B 18.2.3).
