@@ -15,9 +15,12 @@ def stored(round_):
     equal((function(), value("watched.cells.qword")), ("store_qword", round_ * 0x100000001))
 
 
+# Armed at the next stop for certain; without one, when the page is seen to be there, which may be a store too late.
+stop_at("job_writes")
 stored(1)
 stored(2)
 matches(execute("monitor reset"), "first instruction")
 forget_registers()
+stop_at("job_writes")
 stored(1)
 execute("detach")
