@@ -1,4 +1,4 @@
-/// What firmware tables are made of: packed structures one behind the other, and bytes that make sums zero.
+/// What a guest is told in tables: structures without padding one behind the other, and bytes that make sums zero.
 #pragma once
 
 #include <algorithm>
@@ -21,10 +21,17 @@ constexpr std::array<char, N - 1> characters(const char (&text)[N]) {
   return out;
 }
 
+inline void join(Bytes& out, std::span<const std::byte> more) { out.insert(out.end(), more.begin(), more.end()); }
+
 template <typename T>
 void append(Bytes& out, const T& value) {
+  join(out, std::as_bytes(std::span(&value, 1)));
+}
+
+template <typename T>
+Bytes bytes_of(const T& value) {
   const auto bytes = std::as_bytes(std::span(&value, 1));
-  out.insert(out.end(), bytes.begin(), bytes.end());
+  return {bytes.begin(), bytes.end()};
 }
 
 /// Sets the byte at `at` so that the sum of `bytes` is zero.

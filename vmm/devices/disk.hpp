@@ -18,6 +18,10 @@ class Disk {
   /// Sectors there are; constant. A file's last, incomplete sector counts and reads as zero beyond the file's end.
   virtual std::uint64_t sectors() const = 0;
   virtual bool read_only() const = 0;
+  /// `bytes` are whole sectors, all of which exist.
+  bool inside(std::uint64_t sector, std::uint64_t bytes) const {
+    return bytes % kSectorSize == 0 && sector <= sectors() && bytes / kSectorSize <= sectors() - sector;
+  }
   /// Whole sectors from `sector` on. False, with nothing promised about `bytes`: beyond the end, or the host's error.
   virtual bool read(std::uint64_t sector, std::span<std::byte> bytes) = 0;
   /// False, with nothing written beyond the end: a read-only disk, beyond the end, or the host's error.

@@ -116,10 +116,6 @@ void DiskFile::lock(bool writing) {
   }
 }
 
-bool DiskFile::inside(std::uint64_t sector, std::size_t size) const {
-  return size % kSectorSize == 0 && sector <= sectors() && size / kSectorSize <= sectors() - sector;
-}
-
 bool DiskFile::in_overlay(std::uint64_t sector) const {
   const auto chunk = written_.find(sector / Chunk().size());
   return chunk != written_.end() && chunk->second.test(sector % Chunk().size());

@@ -30,7 +30,6 @@ class DiskFile final : public Disk {
 
   void open(bool writing);
   void lock(bool writing);
-  bool inside(std::uint64_t sector, std::size_t size) const;
   bool in_overlay(std::uint64_t sector) const;
   bool host_error(const char* what);
 

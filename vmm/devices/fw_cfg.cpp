@@ -5,9 +5,12 @@
 #include <bit>
 
 #include "vmm/base/errors.hpp"
+#include "vmm/base/table_bytes.hpp"
 
 namespace vmm {
 namespace {
+
+using table::append;
 
 enum Item : std::uint16_t { kSignature = 0x00, kId = 0x01, kDirectory = 0x19, kFirstFile = 0x20 };
 enum Offset : std::uint64_t { kSelector = 0, kData = 1, kDmaHigh = 4, kDmaLow = 8 };
@@ -19,11 +22,6 @@ constexpr std::uint64_t kDmaSignature = 0x51454d5520434647;  // "QEMU CFG"
 
 constexpr std::size_t kNameSize = 56;
 constexpr std::size_t kMostFiles = 256;
-
-void append(FwCfg::Bytes& out, const auto& value) {
-  const auto bytes = std::as_bytes(std::span(&value, 1));
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
 
 struct [[gnu::packed]] DirectoryRow {
   std::uint32_t size;  // big endian

@@ -142,7 +142,8 @@ void I8042::keyboard_data(std::uint8_t value) {
     if (wants == kScanCodeSet && value > 2) return reply(kResend);
     reply(kAck);
     if (wants != kScanCodeSet) return;
-    value == 0 ? reply(translated(regs_.scan_code_set)) : void(regs_.scan_code_set = value);
+    if (value == 0) return reply(translated(regs_.scan_code_set));
+    regs_.scan_code_set = value;
     return;
   }
   const auto row = std::ranges::find(kKeyboardCommands, value, &KeyboardCommand::command);

@@ -17,6 +17,7 @@ namespace {
 using table::append;
 using table::Bytes;
 using table::characters;
+using table::join;
 
 // 5.2.5.3.
 struct [[gnu::packed]] Rsdp {
@@ -172,8 +173,6 @@ Bytes madt(unsigned cpus) {
   append(body, MadtNmi{});
   return body;
 }
-
-void join(Bytes& out, const Bytes& more) { out.insert(out.end(), more.begin(), more.end()); }
 
 Bytes isa_device(std::string_view name, std::string_view id, aml::Resources resources) {
   Bytes body = aml::name("_HID", aml::eisa_id(id));

@@ -6,6 +6,7 @@ namespace vmm::aml {
 namespace {
 
 using table::append;
+using table::join;
 
 // 20.3, "AML Byte Stream Byte Values".
 constexpr std::uint8_t kNameOp = 0x08;
@@ -14,12 +15,7 @@ constexpr std::uint8_t kScopeOp = 0x10, kBufferOp = 0x11, kPackageOp = 0x12;
 constexpr std::uint8_t kExtendedPrefix = 0x5b, kDeviceOp = 0x82;
 constexpr std::uint8_t kRootCharacter = 0x5c;
 
-void join(Bytes& out, const Bytes& more) { out.insert(out.end(), more.begin(), more.end()); }
-
-void put_text(Bytes& out, std::string_view text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  out.insert(out.end(), bytes.begin(), bytes.end());
-}
+void put_text(Bytes& out, std::string_view text) { join(out, std::as_bytes(std::span(text))); }
 
 void put_name(Bytes& out, std::string_view name) {
   VMM_CHECK(name.size() == 4);

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "vmm/loader/table_bytes.hpp"
+#include "vmm/base/table_bytes.hpp"
 
 namespace vmm::aml {
 

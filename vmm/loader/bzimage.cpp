@@ -57,13 +57,6 @@ constexpr std::uint64_t kHeaderMostEnd = 0x290;  // what lies behind it is the l
 constexpr std::uint64_t kMap = 0x2d0;
 constexpr std::size_t kMostMapEntries = 128;
 
-struct [[gnu::packed]] MapEntry {
-  std::uint64_t base;
-  std::uint64_t size;
-  std::uint32_t type;
-};
-static_assert(sizeof(MapEntry) == 20);
-
 // struct screen_info: the text mode that a BIOS leaves, so that a kernel with a VGA console writes to the text buffer.
 struct Field8 {
   std::uint64_t offset;
@@ -139,7 +132,7 @@ void put_memory_map(GuestMemory& memory, std::uint64_t page) {
   const std::vector<MemoryMapEntry> map = boot_memory_map(memory);
   const std::size_t count = std::min(map.size(), kMostMapEntries);
   for (std::size_t i = 0; i < count; ++i) {
-    const MapEntry entry{map[i].base, map[i].size, static_cast<std::uint32_t>(map[i].type)};
+    const E820Entry entry{map[i].base, map[i].size, map[i].type};
     memory.store(page + kMap + i * sizeof entry, entry);
   }
   memory.store(page + kMapEntries, static_cast<std::uint8_t>(count));

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "vmm/base/errors.hpp"
-#include "vmm/loader/table_bytes.hpp"
+#include "vmm/base/table_bytes.hpp"
 
 namespace vmm {
 namespace {

@@ -17,6 +17,14 @@ struct MemoryMapEntry {
   MemoryType type;
 };
 
+/// As the BIOS call gives it, and Linux's zero page and SeaBIOS take it.
+struct [[gnu::packed]] E820Entry {
+  std::uint64_t base;
+  std::uint64_t size;
+  MemoryType type;
+};
+static_assert(sizeof(E820Entry) == 20);
+
 /// In address order, without overlap. The text buffer is a device's and not mentioned.
 std::vector<MemoryMapEntry> boot_memory_map(const GuestMemory& memory);
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "vmm/base/table_bytes.hpp"
 #include "vmm/devices/serial.hpp"
 #include "vmm/loader/acpi.hpp"
 #include "vmm/loader/memory_map.hpp"
@@ -13,6 +14,8 @@
 
 namespace vmm {
 namespace {
+
+using table::bytes_of;
 
 // QEMU, include/standard-headers/linux/qemu_fw_cfg.h and hw/i386/fw_cfg.h.
 enum Item : std::uint16_t {
@@ -24,29 +27,17 @@ enum Item : std::uint16_t {
   kIrq0Override = 0x8002,
 };
 
-FwCfg::Bytes bytes_of(const auto& value) {
-  const auto bytes = std::as_bytes(std::span(&value, 1));
-  return {bytes.begin(), bytes.end()};
-}
-
-struct [[gnu::packed]] E820Row {
-  std::uint64_t base;
-  std::uint64_t size;
-  std::uint32_t type;
-};
-
 /// RAM in whole, as firmware cuts its own areas out of it, and the pages of KVM below the ROM.
 FwCfg::Bytes e820(const GuestMemory& memory) {
-  std::vector<E820Row> rows;
+  FwCfg::Bytes rows;
   const auto add = [&](std::uint64_t base, std::uint64_t end, MemoryType type) {
-    if (base < end) rows.push_back({base, end - base, static_cast<std::uint32_t>(type)});
+    if (base < end) table::append(rows, E820Entry{base, end - base, type});
   };
   const std::uint64_t below_4g = std::min(memory.ram_size(), layout::kPciHole);
   add(0, below_4g, MemoryType::kUsable);
   add(layout::kIdentityMapForKvm, layout::kTssForKvm + layout::kTssForKvmSize, MemoryType::kReserved);
   add(layout::kAbove4G, layout::kAbove4G + memory.ram_size() - below_4g, MemoryType::kUsable);
-  const auto bytes = std::as_bytes(std::span(rows));
-  return {bytes.begin(), bytes.end()};
+  return rows;
 }
 
 /// A path of Open Firmware a line, with a NUL at the end (SeaBIOS, src/boot.c, loadBootOrder and

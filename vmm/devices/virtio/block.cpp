@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "vmm/base/table_bytes.hpp"
 #include "vmm/memory/layout.hpp"
 
 namespace vmm::virtio {
@@ -34,13 +35,11 @@ struct Config {
 };
 
 std::vector<std::byte> config_of(const Disk& disk) {
-  const Config config{.capacity = disk.sectors(),
-                      .size_max = kMaxSegmentSize,
-                      .seg_max = kMaxSegments,
-                      .geometry = {},
-                      .block_size = Disk::kSectorSize};
-  const auto bytes = std::as_bytes(std::span(&config, 1));
-  return {bytes.begin(), bytes.end()};
+  return table::bytes_of(Config{.capacity = disk.sectors(),
+                                .size_max = kMaxSegmentSize,
+                                .seg_max = kMaxSegments,
+                                .geometry = {},
+                                .block_size = Disk::kSectorSize});
 }
 
 std::uint64_t features_of(const Disk& disk) {
@@ -65,13 +64,8 @@ void Block::notified(unsigned queue) {
   serve(queue, [this](Chain& chain) { return request(chain); });
 }
 
-bool Block::inside(std::uint64_t sector, std::uint64_t bytes) const {
-  const std::uint64_t sectors = disk_.sectors();
-  return bytes % Disk::kSectorSize == 0 && sector <= sectors && bytes / Disk::kSectorSize <= sectors - sector;
-}
-
 bool Block::read_sectors(std::uint64_t sector, Stream& out) {
-  if (!inside(sector, out.size())) return false;
+  if (!disk_.inside(sector, out.size())) return false;
   while (out.size() > 0) {
     const auto part = std::span(buffer_).first(std::min<std::uint64_t>(out.size(), buffer_.size()));
     if (!disk_.read(sector, part)) return false;
@@ -82,7 +76,7 @@ bool Block::read_sectors(std::uint64_t sector, Stream& out) {
 }
 
 bool Block::write_sectors(std::uint64_t sector, Stream& in) {
-  if (disk_.read_only() || !inside(sector, in.size())) return false;
+  if (disk_.read_only() || !disk_.inside(sector, in.size())) return false;
   while (in.size() > 0) {
     const auto part = std::span(buffer_).first(std::min<std::uint64_t>(in.size(), buffer_.size()));
     in.read(memory(), part);

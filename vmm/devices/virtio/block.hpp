@@ -25,7 +25,6 @@ class Block final : public MmioDevice {
   std::uint32_t request(Chain& chain);
   bool read_sectors(std::uint64_t sector, Stream& out);
   bool write_sectors(std::uint64_t sector, Stream& in);
-  bool inside(std::uint64_t sector, std::uint64_t bytes) const;
 
   Disk& disk_;
   std::string id_;

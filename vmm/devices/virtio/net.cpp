@@ -1,5 +1,7 @@
 #include "vmm/devices/virtio/net.hpp"
 
+#include "vmm/base/table_bytes.hpp"
+
 namespace vmm::virtio {
 namespace {
 
@@ -15,11 +17,6 @@ struct Header {
 };
 static_assert(sizeof(Header) == 12);
 
-std::vector<std::byte> config_of(MacAddress mac) {
-  const auto bytes = std::as_bytes(std::span(mac));
-  return {bytes.begin(), bytes.end()};
-}
-
 }  // namespace
 
 Net::Net(NetPort& host, MacAddress mac, std::function<void()> on_room, DeviceMemory& memory, IrqLine irq)
@@ -28,7 +25,7 @@ Net::Net(NetPort& host, MacAddress mac, std::function<void()> on_room, DeviceMem
                   .features = 1u << kMac,
                   .queues = 2,
                   .queue_size = 256,
-                  .config = config_of(mac)},
+                  .config = table::bytes_of(mac)},
                  memory, std::move(irq)),
       host_(host),
       on_room_(std::move(on_room)) {}

@@ -28,9 +28,6 @@ struct FakeDisk final : Disk {
     ++flushes;
     return !broken;
   }
-  bool inside(std::uint64_t sector, std::size_t size) const {
-    return size % kSectorSize == 0 && sector <= sectors() && size / kSectorSize <= sectors() - sector;
-  }
 
   std::vector<std::byte> bytes;
   bool is_read_only = false;
