@@ -43,6 +43,7 @@ void Breakpoints::use(GuestMemory& memory, PlantedBytes& planted) {
   overwritten_.clear();
   roots_.clear();
   stacks_.clear();
+  executed_.clear();
   plan_ = std::make_shared<Plan>();
 }
 
@@ -96,6 +97,10 @@ void Breakpoints::remember_root(const CpuState& state) {
   roots_.push_back(state);
 }
 
+void Breakpoints::note_executed(const CpuState& state) {
+  if (const auto place = walk(state, *memory_, linear_pc(state))) executed_.insert(kvm::page_of(place->physical));
+}
+
 std::shared_ptr<Breakpoint::Counts> Breakpoints::counts_of(const gdb::BreakpointSpec& spec) {
   auto& counts = counts_[{spec.type, spec.address}];
   if (counts == nullptr) counts = std::make_shared<Breakpoint::Counts>();
@@ -118,13 +123,8 @@ std::vector<Place> Breakpoints::places_of(std::uint64_t linear, States states) c
   for (CpuState& state : spaces) {
     const bool paged = (state.cr0 & kCr0Pg) != 0;
     if (paged && cr3_filter && lower_half) state.cr3 = *cr3_filter;
-    // The walker wraps like a CPU outside long mode; such an address is one of a mode still to come.
-    if (linear > 0xffffffff && (state.efer & kEferLma) == 0) continue;
-    const auto found = walk(state, *memory_, linear);
-    if (!found || !memory_->contains(found->physical, 1)) continue;
-    // Early code runs unpaged or identity-mapped; a symbol's address means what the image says, not the byte found
-    // there.
-    if (moves && found->physical == linear) continue;
+    const auto found = code_at(state, *memory_, linear, moves);
+    if (!found) continue;
     const bool writable = found->writable || (state.cr0 & kCr0Wp) == 0;
     const Place place{.physical = found->physical,
                       .user = paged && found->user,
@@ -280,9 +280,9 @@ void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
   }
 }
 
-/// Pages with traps that the guest may write to, or is still to put the code into: its writes go under the traps. User
-/// code that is still to come may be copied by the kernel, so it must not read the traps, either; its first instruction
-/// can't be fetched, which shows that it is there.
+/// Pages with traps that the guest may write to, or is still to put the code into: its writes go under the traps. What
+/// is still to come may be unpacked there and moved, so the guest must not read the traps, either; an instruction that
+/// can't be fetched shows that the code is there.
 void Breakpoints::protect_writable(Plan& plan, HeldPages& held) const {
   using Traps = kvm::ProtectedPage::Traps;
   if (!host().protect_writes) return;
@@ -291,7 +291,7 @@ void Breakpoints::protect_writable(Plan& plan, HeldPages& held) const {
     if (row.mechanism != Mechanism::kMemory) continue;
     for (const Place& place : row.places) {
       const std::uint64_t page = kvm::page_of(place.physical);
-      const bool unseen = place.promised && place.user && host().protect_all;
+      const bool unseen = place.promised && host().protect_all && !executed_.contains(page);
       if (unseen) pages.insert_or_assign(page, Traps::kAll);
       if (place.promised || place.writable || overwritten_.contains(page)) pages.emplace(page, Traps::kWrites);
     }

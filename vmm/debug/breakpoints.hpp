@@ -69,6 +69,8 @@ class Breakpoints {
   bool looks_again() const;
   /// A stack lies on this guest-physical page: it is not to be protected.
   void note_stack(std::uint64_t page) { stacks_.insert(page); }
+  /// This CPU runs code that lies on a page which could not be fetched from: the code is there already.
+  void note_executed(const CpuState& state);
 
   /// As planned last. gdb removes all at each stop, so what is inserted now tells a user little.
   const Plan& last_plan() const { return *plan_; }
@@ -106,6 +108,7 @@ class Breakpoints {
   std::set<std::uint64_t> overwritten_;  // pages whose traps the guest has overwritten
   std::vector<CpuState> roots_;          // one for each CR3 that was seen
   std::set<std::uint64_t> stacks_;       // pages
+  std::set<std::uint64_t> executed_;     // pages that were promised and have run
   std::shared_ptr<const Plan> plan_ = std::make_shared<Plan>();
   bool armed_ = false;
 };

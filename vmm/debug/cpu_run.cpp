@@ -265,6 +265,7 @@ bool CpuRun::judge(kvm::Vcpu& vcpu, const Verdict& verdict) {
   }
   if (const auto* request = std::get_if<MachineRequest>(&verdict)) outcome_ = *request;
   if (const auto* stack = std::get_if<StackOnPage>(&verdict)) outcome_ = *stack;
+  if (const auto* news = std::get_if<OutOfDate>(&verdict)) outcome_ = *news;
   return false;
 }
 

@@ -65,7 +65,7 @@ class CpuRun final : public Course {
     gdb::StopEvent event;
     gdb::BreakpointSpec spec{};  ///< what it ran into, if anything
   };
-  using Outcome = std::variant<Parked, NeedsStillness, Detour, Stopped, StackOnPage, Crash, MachineRequest>;
+  using Outcome = std::variant<Parked, NeedsStillness, Detour, Stopped, StackOnPage, OutOfDate, Crash, MachineRequest>;
 
   /// `state`: where it stands; `dirty`: KVM does not know of it yet.
   CpuRun(RunContext& context, std::shared_ptr<const Plan> plan, unsigned vcpu, const CpuState& state, bool dirty,

@@ -6,6 +6,17 @@
 
 namespace vmm {
 
+std::optional<PageWalkResult> code_at(const CpuState& state, const GuestMemory& memory, std::uint64_t linear,
+                                      bool moves) {
+  // The walker wraps like a CPU outside long mode; such an address is one of a mode still to come.
+  if (linear > 0xffffffff && (state.efer & kEferLma) == 0) return std::nullopt;
+  const auto found = walk(state, memory, linear);
+  if (!found || !memory.contains(found->physical, 1)) return std::nullopt;
+  // Early code runs unpaged or identity-mapped; a symbol's address means what the image says, not the byte found there.
+  if (moves && found->physical == linear) return std::nullopt;
+  return *found;
+}
+
 WatchedValues::WatchedValues(const GuestMemory& memory, const PlantedBytes& planted,
                              const std::vector<Breakpoint>& rows)
     : memory_(memory), planted_(planted) {
@@ -64,6 +75,14 @@ bool Plan::protects(std::uint64_t physical) const {
 bool Plan::any_in_memory() const {
   return std::ranges::any_of(rows,
                              [](const Breakpoint& row) { return row.mechanism == Breakpoint::Mechanism::kMemory; });
+}
+
+bool Plan::promise_ended(std::uint64_t physical, const CpuState& state, const GuestMemory& memory) const {
+  return std::ranges::any_of(rows, [&](const Breakpoint& row) {
+    const bool here = row.mechanism == Breakpoint::Mechanism::kMemory && row.places.front().promised &&
+                      kvm::page_of(row.places.front().physical) == kvm::page_of(physical);
+    return here && counts_in(row.spec.address, state.cr3) && code_at(state, memory, row.spec.address, true);
+  });
 }
 
 bool Plan::any_watch() const {

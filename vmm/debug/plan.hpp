@@ -66,6 +66,11 @@ inline bool is_user_half(std::uint64_t linear) { return (linear >> 63U) == 0; }
 inline bool is_watch(const gdb::BreakpointSpec& spec) { return spec.type >= gdb::BreakpointType::kWriteWatch; }
 inline bool watches_reads(const gdb::BreakpointSpec& spec) { return spec.type > gdb::BreakpointType::kWriteWatch; }
 
+/// Where the code lies that this address names for the vCPU, in memory. `moves`: the image says that it does not lie at
+/// its own address. Empty: not there yet.
+std::optional<PageWalkResult> code_at(const CpuState& state, const GuestMemory& memory, std::uint64_t linear,
+                                      bool moves);
+
 /// The bytes of the watchpoints, remembered to see what changes; a trap of ours that is planted among them is no
 /// change.
 class WatchedValues {
@@ -118,6 +123,8 @@ struct Plan {
   /// The page of this guest-physical address is protected.
   bool protects(std::uint64_t physical) const;
   bool any_in_memory() const;
+  /// A trap was laid on this guest-physical page on a promise, and this vCPU's paging says otherwise by now.
+  bool promise_ended(std::uint64_t physical, const CpuState& state, const GuestMemory& memory) const;
   bool any_watch() const;
   /// The data watchpoints alone.
   Registers watch_registers() const;

@@ -118,9 +118,10 @@ void RunControl::settle(unsigned vcpu, const StopCause& cause) {
   if (const auto* still = std::get_if<CpuRun::NeedsStillness>(&outcome)) {
     slot.needs_stillness = true;
     slot.lifted = still->unprotected;
+    if (slot.lifted) breakpoints_.note_executed(slot.state);
     ask_to_park();
-  } else if (std::holds_alternative<CpuRun::Detour>(outcome)) {
-    ask_to_park();  // nobody runs: on to the next
+  } else if (std::holds_alternative<CpuRun::Detour>(outcome) || std::holds_alternative<OutOfDate>(outcome)) {
+    ask_to_park();  // on to the next, or to a new plan
   } else if (const auto* event = std::get_if<CpuRun::Stopped>(&outcome)) {
     stopped(vcpu, *event);
   } else if (const auto* crash = std::get_if<Crash>(&outcome)) {
@@ -204,9 +205,12 @@ void RunControl::go() {
   for (const Slot& slot : slots_) states.push_back(&slot.state);
   plan_ = breakpoints_.plan(states);
   owner_.planned(*plan_);
-  machine_.watch().set(plan_->ranges, [plan = plan_](unsigned id) {
-    return id < plan->rows.size() && plan->values->changed(plan->rows, id);
-  });
+  machine_.watch().set(
+      plan_->ranges,
+      [plan = plan_](unsigned id) { return id < plan->rows.size() && plan->values->changed(plan->rows, id); },
+      [plan = plan_, &memory = machine_.memory()](std::uint64_t physical, const CpuState& state) {
+        return plan->promise_ended(physical, state, memory);
+      });
   if (!run_one_alone()) run_together();
 }
 

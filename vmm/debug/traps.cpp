@@ -155,6 +155,7 @@ Verdict interpret(const StopCause& cause, const CpuState& state, const TrapConte
     Verdict operator()(const HostFault& fault) const { return crash_of(fault, state); }
     Verdict operator()(const MachineRequest& request) const { return request; }
     Verdict operator()(const StackOnPage& stack) const { return stack; }
+    Verdict operator()(const OutOfDate& news) const { return news; }
     Verdict operator()(const WatchedAccess& access) const {
       if (access.id < Plan::kCatchIds) return hit_of(context.plan.rows.at(access.id));
       const auto& rows = context.plan.catchpoints;

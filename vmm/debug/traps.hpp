@@ -53,7 +53,7 @@ struct Crash {
 Crash crash_of(const HostFault& fault, const CpuState& state);
 /// A stop that was asked for.
 struct Parked {};
-using Verdict = std::variant<Parked, GoOn, StepDone, Hit, Caught, StackOnPage, Crash, MachineRequest>;
+using Verdict = std::variant<Parked, GoOn, StepDone, Hit, Caught, StackOnPage, OutOfDate, Crash, MachineRequest>;
 
 struct TrapContext {
   const Plan& plan;

@@ -10,8 +10,9 @@
 
 namespace vmm {
 
-void AccessWatch::set(std::vector<Range> ranges, Changed changed) {
+void AccessWatch::set(std::vector<Range> ranges, Changed changed, Stale stale) {
   changed_ = std::move(changed);
+  stale_ = std::move(stale);
   if (ranges == ranges_) return;
   {
     const std::lock_guard lock(mutex_);

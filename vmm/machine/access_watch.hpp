@@ -39,12 +39,14 @@ class AccessWatch {
 
   /// Whether the watched bytes of a range are not what they were when this was asked last.
   using Changed = std::function<bool(unsigned id)>;
+  /// Whether the page of this guest-physical address would no longer be protected, by what this vCPU's state says.
+  using Stale = std::function<bool(std::uint64_t physical, const CpuState& state)>;
 
   /// `several`: more than one vCPU. `wake`: makes every vCPU leave the guest and come back here.
   AccessWatch(GuestMemory& memory, PlantedBytes& planted, kvm::Vm& vm, bool several, std::function<void()> wake)
       : memory_(memory), planted_(planted), vm_(vm), several_(several), wake_(std::move(wake)) {}
 
-  void set(std::vector<Range> ranges, Changed changed);
+  void set(std::vector<Range> ranges, Changed changed, Stale stale = {});
   /// Cheap when they are protected already.
   void protect(std::vector<kvm::ProtectedPage> pages);
   bool any_page() const { return !pages_.empty(); }
@@ -55,6 +57,7 @@ class AccessWatch {
   bool serve(const kvm::ExitMmio& access, std::optional<WatchedAccess>& seen);
   /// The store to this guest-physical address, which led to `state`, is where the stack pointer is now.
   bool is_push(std::uint64_t physical, const CpuState& state) const;
+  bool is_stale(std::uint64_t physical, const CpuState& state) const { return stale_ && stale_(physical, state); }
   /// An access that others serve. The first one seen stays.
   void note(WatchedAccess access, std::optional<WatchedAccess>& seen) const;
 
@@ -76,6 +79,7 @@ class AccessWatch {
   std::vector<kvm::ProtectedPage> pages_;  // in order
   Turnstile turnstile_;
   Changed changed_;
+  Stale stale_;
   std::function<void()> wake_;
   std::mutex mutex_;
   std::optional<WatchedAccess> by_device_;  // guarded by mutex_; nobody has taken it

@@ -50,8 +50,10 @@ struct WatchedAccess {
 struct StackOnPage {
   std::uint64_t page;  ///< guest-physical
 };
+/// The guest reads, maybe to copy it, what was protected for a reason that no longer holds.
+struct OutOfDate {};
 using StopCause = std::variant<Interrupted, DebugTrap, EmulationFailure, TripleFault, HostFault, MachineRequest,
-                               WatchedAccess, StackOnPage>;
+                               WatchedAccess, StackOnPage, OutOfDate>;
 
 // --- how it runs ------------------------------------------------------------------------------------------
 

@@ -180,7 +180,7 @@ void VcpuThread::obey(kvm::Vcpu& vcpu, const RunOrder& order) {
 
 StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& debug) {
   seen_.reset();
-  stack_.reset();
+  replan_.reset();
   constexpr DebugTrap kStepped{.exception = 1, .dr6 = DebugTrap::kSingleStep};
   const bool step = debug.step;
   std::optional<CpuState> start;
@@ -223,8 +223,8 @@ StopCause VcpuThread::run_until_stop(kvm::Vcpu& vcpu, const kvm::DebugControl& d
       seen_.reset();
     } else if (seen_ && (!wanted || std::holds_alternative<Interrupted>(*wanted))) {
       wanted = *std::exchange(seen_, std::nullopt);  // of one instruction, the first
-    } else if (stack_ && !wanted) {
-      wanted = *std::exchange(stack_, std::nullopt);
+    } else if (replan_ && !wanted) {
+      wanted = *std::exchange(replan_, std::nullopt);
     }
     if (!half_done && !wanted) turn.leave();
   }
@@ -274,8 +274,10 @@ void VcpuThread::serve(kvm::ExitIo& io) {
 
 void VcpuThread::serve(kvm::ExitMmio& access, kvm::Vcpu& vcpu) {
   if (watch_.any_page() && watch_.serve(access, seen_)) {
-    if (access.write && watch_.is_push(access.address, vcpu.state())) {
-      stack_ = StackOnPage{kvm::page_of(access.address)};
+    if (access.write) {
+      if (watch_.is_push(access.address, vcpu.state())) replan_ = StackOnPage{kvm::page_of(access.address)};
+    } else if (watch_.is_stale(access.address, vcpu.state())) {
+      replan_ = OutOfDate{};
     }
     return;
   }

@@ -85,7 +85,7 @@ class VcpuThread {
   // vCPU thread only:
   std::optional<MachineRequest> request_;
   std::optional<WatchedAccess> seen_;
-  std::optional<StackOnPage> stack_;
+  std::optional<StopCause> replan_;  // why other pages are to be protected
   std::atomic<int> tid_{0};
   std::uint64_t last_switches_ = 0;
   std::thread thread_;  // last: starts when all else is built

@@ -334,15 +334,34 @@ TEST_CASE("a trap on a page of the CPU's own protects nothing, nor does one on a
   REQUIRE(bare.plan->pages.empty());
 }
 
-TEST_CASE("a promised page is protected until the guest has mapped it; of user mode, from reads, too") {
-  const std::vector<LinkHint> kernel{{.link = 0xffffffff80002000, .size = 0x1000, .physical = 0x2000}};
+TEST_CASE("a promised page is protected, from reads too, until the guest has mapped it or runs there") {
+  const std::vector<LinkHint> kernel{{.link = 0xffff800000001000, .size = 0x1000, .physical = 0x2000}};
   const std::vector<LinkHint> user{{.link = 0x402000, .size = 0x1000, .physical = 0x2000}};
   Bench promised(protecting(pvm()), kernel);
   fill_registers(promised);
-  promised.insert(0xffffffff80002000);
+  promised.insert(0xffff800000001000);
   promised.arm();
   REQUIRE(promised.plan->rows.back().places.front().promised);
-  REQUIRE(promised.plan->pages == Pages{{0x2000, kWrites}});
+  REQUIRE(promised.plan->pages == Pages{{0x2000, kAll}});
+  const auto ended = [&](std::uint64_t physical) {
+    return promised.plan->promise_ended(physical, promised.state, promised.memory);
+  };
+  REQUIRE_FALSE(ended(0x2800));
+  promised.turn_paging_on(false);  // not where the image said: the guest will move it
+  REQUIRE(ended(0x2800));
+  REQUIRE_FALSE(ended(0x3000));
+
+  Bench running(protecting(pvm()), kernel);
+  fill_registers(running);
+  running.insert(0xffff800000001000);
+  running.arm();
+  running.breakpoints.lift();
+  CpuState there = running.state;
+  there.rip = 0x2010;
+  running.breakpoints.note_executed(there);
+  running.arm();
+  REQUIRE(running.plan->rows.back().places.front().promised);
+  REQUIRE(running.plan->pages == Pages{{0x2000, kWrites}});
 
   Bench of_user(protecting(pvm()), user);
   fill_registers(of_user);
