@@ -1,4 +1,5 @@
 """Which tests there are: files → headers → cases. A case is a test with one image and one command line."""
+import collections
 import dataclasses
 import os
 import re
@@ -85,7 +86,16 @@ def find_cases(paths, definitions, root=None, keys=None, root_of=None):
             for image in images or [None]
             for append in header.all("append") or [None]
         ]
-    return [case for cases in found.values() for case in cases]
+    return _distinct([case for cases in found.values() for case in cases])
+
+
+def _distinct(cases):
+    """Where files share a name, they get all of their path."""
+    files = collections.defaultdict(set)
+    for case in cases:
+        files[case.name].add(case.path)
+    return [case if len(files[case.name]) == 1 else dataclasses.replace(case, name=f"{case.name} ({os.path.relpath(case.path)})")
+            for case in cases]  # fmt: skip
 
 
 def _name(name, header, image, append):

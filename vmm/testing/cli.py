@@ -151,8 +151,9 @@ def main(arguments=None, extension=None, machine=None):
     options = _parser(KEYS | extension.keys).parse_args(arguments)
     try:
         return _run(options, extension, machine)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
     except (UsageError, OSError) as error:
         print(f"gdbvm test: {error}", file=sys.stderr)
         return USAGE
-    except BrokenPipeError:
-        return 141

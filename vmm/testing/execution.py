@@ -170,6 +170,7 @@ class Run:
         case, header, extension = self._case, self._header, self._settings.extension
         symbols = self._symbols()
         words = [self._settings.gdb, "-nx", "-nh", "-batch", "-iex", "set pagination off", "-iex", "set confirm off"]
+        words += ["-iex", "set breakpoint pending off"]  # an unknown function is an error
         if self._machine.elsewhere:  # a large image takes it more than gdb's two seconds to start
             words += ["-iex", "set remotetimeout 30"]
         words += ["-ex", "python import gdbvm_driver; gdbvm_driver.run()"]

@@ -318,7 +318,9 @@ def _run_while(waiting):
 
 def _printed(since):
     """What has been printed on this screen, which is a file."""
+    sys.stdout.flush()
     gdb.flush(gdb.STDOUT)
+    gdb.flush(gdb.STDERR)
     with open("/proc/self/fd/1", "rb") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(since if since <= end else 0, end - 65536))

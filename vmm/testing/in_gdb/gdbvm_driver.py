@@ -51,19 +51,21 @@ def _run_python():
 def _problem(error):
     """[kind, text], with the test's own line."""
     if not isinstance(error, gdb.error) or not _TEST.endswith(".gdb"):
-        traceback.print_exception(error)
+        trace = "".join(traceback.format_exception(error)).replace("\0", "\\0")  # gdb prints neither this nor surrogates
+        print(trace.encode("utf-8", "backslashreplace").decode(), end="", flush=True)
     lines = [row.lineno for row in traceback.extract_tb(error.__traceback__) if row.filename == _TEST]
     where = f"{_TEST}:{lines[-1]}: " if lines else ""
     text = str(error).strip()
     if isinstance(error, gdbvm.Failed):
         return [error.kind, where + text]
     if isinstance(error, gdb.error):
-        where = re.sub(r"^(.*:\d+): Error in sourced command file:\n", r"\1: ", text)  # of nested files, too
-        raised = re.findall(r"^Python Exception <class '(.*?)'>: (.*?) ?$", gdbvm._printed(0), re.MULTILINE)
-        if text.endswith("Error while executing Python code.") and raised:
-            place = where.removesuffix("Error while executing Python code.")
-            return ["python-exception", f"{place}{raised[-1][0]}: {raised[-1][1].removesuffix(':')}"]
-        return ["gdb-error", (f"{_TEST}:{lines[-1]}: " if lines else "") + where]
+        text = re.sub(r"^(.*:\d+): Error in sourced command file:\n", r"\1: ", text, flags=re.MULTILINE)
+        # A `python` block of a command file: gdb has printed the trace.
+        raised = re.findall(r"^Traceback .*\n(?: .*\n)+(\S.*)$", gdbvm._printed(0), re.MULTILINE)
+        vague = "Error while executing Python code."
+        if text.endswith(vague) and raised:
+            return ["python-exception", where + text.removesuffix(vague) + raised[-1]]
+        return ["gdb-error", where + text]
     kind = type(error).__name__
     return ["python-exception", f"{where}{kind}: {text}" if text else f"{where}{kind}"]
 
