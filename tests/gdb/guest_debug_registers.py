@@ -1,8 +1,7 @@
 # gdbvm: image traps64
 # gdbvm: append debugregs trapflag rounds=10
 # gdbvm: expect-exit 0
-# gdbvm: expect-serial (debugregs: (0|10) hits of 10, 0 elsewhere, registers kept\n(.|\n)*trapflag: 60 steps in 10 rounds(.|\n)*){4}
-# gdbvm: expect-serial (debugregs: 10 hits of 10, 0 elsewhere, registers kept\n(.|\n)*trapflag: 60 steps in 10 rounds(.|\n)*){3}
+# gdbvm: expect-serial (?s)\A(?=(.*?debugregs: 10 hits of 10, 0 elsewhere, registers kept\n.*?trapflag: 60 steps in 10 rounds){3})(.*?debugregs: (0|10) hits of 10, 0 elsewhere, registers kept\n.*?trapflag: 60 steps in 10 rounds){4}
 # The guest's own debug registers and its own trap flag work as without a debugger, while this one uses debug registers
 # and watchpoints, also at the same place.
 connect()

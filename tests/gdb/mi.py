@@ -11,6 +11,8 @@ import threading
 import time
 import traceback
 
+import gdbvm_report
+
 ENDPOINT = os.environ["GDBVM_TEST_ENDPOINT"]
 SLOW = bool(os.environ["GDBVM_TEST_SLOW"])
 PATIENCE = 60  # seconds: guards against hangs, measures nothing
@@ -100,7 +102,7 @@ class Gdb:
     """A stock gdb. Commands are answered in order; what happens meanwhile is kept for wait_stop()."""
 
     def __init__(self, symbols):
-        command = [os.environ.get("GDB", "gdb"), "-nx", "-nh", "-q", "-i=mi3"]
+        command = [os.environ["GDBVM_TEST_GDB"], "-nx", "-nh", "-q", "-i=mi3"]
         command += ["-iex", "set debuginfod enabled off", "-iex", "set confirm off"] + symbols
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                          text=True, bufsize=1)
@@ -213,18 +215,22 @@ def wait_for(condition, what):
 
 
 def main(path, symbols):
+    gdbvm_report.wait_for_vm()
     gdb = Gdb(symbols)
+    problems = []
     try:
         with open(path, encoding="utf-8") as file:
             code = compile(file.read(), path, "exec")
         exec(code, {"__name__": "__test__", **globals(), "gdb": gdb})
-    except BaseException:  # noqa: BLE001 - whatever it was, the test has failed
+    except BaseException as error:  # noqa: BLE001 - whatever it was, the test has failed
         traceback.print_exc(file=sys.stdout)
-        return 1
+        kind = "expectation" if isinstance(error, Failed) else "python-exception"
+        lines = [row.lineno for row in traceback.extract_tb(error.__traceback__) if row.filename == path]
+        problems.append([kind, f"{path}:{lines[-1] if lines else 0}: {type(error).__name__}: {error}"])
     finally:
         gdb.end()
-    print("gdbtest: passed", flush=True)
-    return 0
+    gdbvm_report.tell(verdict="failed" if problems else "passed", problems=problems)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

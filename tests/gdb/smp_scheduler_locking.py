@@ -27,11 +27,10 @@ for _ in range(30):
     equal(gdb.selected_thread().num, 4, "the thread that steps")
 execute("next")
 equal(work(), before, "what the others did meanwhile")
-for _ in range(100):
+end = time.monotonic() + 60
+while not all(now > then for now, then in zip(work(), before)):
+    check(time.monotonic() < end, "the others stood still")
     stop_at("station_2 if cpu->id == 3")
-    if all(now > then for now, then in zip(work(), before)):
-        break
-check(all(now > then for now, then in zip(work(), before)), "the others stood still")
 
 execute("set scheduler-locking on")
 for _ in range(5):

@@ -9,6 +9,8 @@ foreach(test ${gdb_files})
   list(APPEND gdb_tests ${test})
   get_filename_component(name ${test} NAME_WE)
   add_test(NAME gdb.${name} COMMAND python3 ${CMAKE_CURRENT_LIST_DIR}/run.py --gdbvm $<TARGET_FILE:gdbvm>
-                                    --guests ${CMAKE_BINARY_DIR}/guests ${test})
+                                    --guests ${CMAKE_BINARY_DIR}/guests -j 1 ${test})
   set_tests_properties(gdb.${name} PROPERTIES LABELS gdb SKIP_RETURN_CODE 77 TIMEOUT 300)
 endforeach()
+
+include(${CMAKE_CURRENT_LIST_DIR}/../runner/tests.cmake)  # what runs them

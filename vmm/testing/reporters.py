@@ -90,8 +90,7 @@ class Progress(Reporter):
         self._count[result.verdict] += 1
         if not self._moving or result.verdict == "failed":
             self._clear()
-            what = {"failed": f": {_one_line(result.problems[0].text)[:200]}" if result.problems else "",
-                    "skipped": f": {_one_line(result.skipped or '')}"}.get(result.verdict, "")  # fmt: skip
+            what = f": {_one_line(result.problems[0].text)[:200]}" if result.problems else ""
             print(f"{result.verdict:<7} {result.case.title} ({result.seconds:.2f} s){what}", file=self._out, flush=True)
         self._show()
 

@@ -50,6 +50,7 @@ class Stop(typing.NamedTuple):
     signal: str | None = None
     status: int | None = None  # the exit status of an ended guest
     unhit: tuple = ()  # breakpoints that an ended guest has not hit
+    said: str = ""  # what the command that ran the guest printed
 
 
 # --- gdb's commands
@@ -178,9 +179,9 @@ def go(command="continue"):
     dealt with by the test, which otherwise fails by it."""
     global _stop
     _stop = Stop("nothing", "did not run")
-    execute(command)
+    said = execute(command)
     _unseen.clear()
-    return _stop
+    return _stop._replace(said=said)
 
 
 def stop_at(place, when=""):
