@@ -141,4 +141,10 @@ for name, (kind, pattern) in expected.items():
             wrong.append(f"{name}: expected {kind}, {pattern!r}; found {first['kind']}: {first['text']}")
 equal(wrong, [], "wrong")
 equal(found["child_stays.py"]["verdict"], "passed")
+
+# A gdb that cannot run tests.
+crippled = file("gdb", b"#!/bin/sh\necho Python scripting is not supported in this copy of GDB.\nexit 1\n")
+os.chmod(crippled, 0o700)
+problem = results("--gdb-path", crippled, f"{TESTS}/said.gdb")["said"]["problems"][0]
+equal(problem, {"kind": "gdb-died", "text": "this gdb has no Python, which tests need: give another by --gdb-path"})
 none_left()

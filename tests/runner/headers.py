@@ -66,6 +66,13 @@ equal(status, 0, "exit status")
 for key in KEYS:
     matches(out, rf"(?m)^  {key}\b")
 
+# A host without KVM skips them all, and says why.
+crippled = file("gdbvm", b"#!/bin/sh\necho 'gdbvm: /dev/kvm: Permission denied: join the group kvm' >&2\nexit 2\n")
+os.chmod(crippled, 0o700)
+status, out, _ = gdbvm_test("--gdbvm", crippled, f"{TESTS}/boot")
+equal(status, 77, "exit status")
+matches(out, r"(?m)^SKIPPED: first: .*/dev/kvm: Permission denied: join the group kvm$")
+
 # Whatever the bytes, there is a header, none, or a UsageError.
 dice = random.Random(6)
 lines = [f"# gdbvm: {key} 1".encode() for key in KEYS]

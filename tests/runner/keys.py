@@ -49,6 +49,7 @@ test("skips.py", "from gdbvm import *\nskip('not today')\n", image="hello16")
 # Drives: what a test writes is dropped, or goes to its copy.
 scratch = file("scratch", b"before" + bytes(64 * 1024 - 6))
 drives = {"image": guest("legacy32"), "append": "drives write", "expect_exit": "0"}
+test("crash_seen.py", "from gdbvm import *\nequal(go().how, 'crashed')\n", image="kernel64", append="triple", expect_crash="triple fault")
 test("drive.gdb", "continue\n", **drives, drive=scratch, expect_serial="written")
 test("drive_copy.gdb", "continue\n", **drives, disk=scratch, args="--drive {disk}", expect_disk=r"\A(?!before)", expect_serial="written")
 

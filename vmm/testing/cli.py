@@ -55,7 +55,15 @@ def _whole(text):
     return number
 
 
-_whole.__name__ = "number"
+def _seconds(text):
+    number = float(text)
+    if not 0 < number < 1e9:
+        raise ValueError
+    return number
+
+
+_whole.__name__ = "number"  # in argparse's message
+_seconds.__name__ = "number of seconds"
 
 
 def _parser(keys):
@@ -74,7 +82,7 @@ def _parser(keys):
     add("-D", dest="definitions", action="append", default=[], metavar="KEY=VALUE", help="a header line for every test, instead of its own")
     add("--root", metavar="DIR", help="relative paths in headers start here, not at the test")
     add("-j", dest="jobs", type=_whole, metavar="N", help="tests at a time [the number of CPUs]")
-    add("--timeout", type=float, default=120, metavar="SECONDS", help="the time limit of tests that have none of their own [120]")
+    add("--timeout", type=_seconds, default=120, metavar="SECONDS", help="the time limit of tests that have none of their own [120]")
     add("--filter", action="append", default=[], metavar="REGEX", help="tests whose name or tag matches; !REGEX: those that do not; repeatable")
     add("--list", action="store_true", help="only say which tests there are")
     add("--repeat", type=_whole, metavar="N", help="each test N times")

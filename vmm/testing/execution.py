@@ -1,5 +1,6 @@
 """One run of one case: a VM, a gdb, a folder; all gone afterwards."""
 import asyncio
+import contextlib
 import json
 import os
 import shlex
@@ -139,7 +140,8 @@ class Run:
         try:
             if not await vm.ready():
                 return await self._explain(vm)
-            os.write(goes, b"1")
+            with contextlib.suppress(BrokenPipeError):  # gdb has ended already
+                os.write(goes, b"1")
             return await self._watch(gdb, vm)
         finally:
             os.close(goes)

@@ -113,10 +113,10 @@ def _of_crash(header, report):
     wanted = header.get("expect-crash")
     if wanted is None:
         return
-    if not report.get("crash"):
+    if not report.get("crashed"):
         yield Problem("expectation", f"expect-crash: expected a crash that matches {wanted.pattern!r}, found none")
-    elif not wanted.search(report["crash"]):
-        yield Problem("guest-crash", f"expect-crash: expected {wanted.pattern!r}, found: {report['crash']}")
+    elif not wanted.search(report["crashed"]):
+        yield Problem("guest-crash", f"expect-crash: expected {wanted.pattern!r}, found: {report['crashed']}")
 
 
 def _of_exit(header, evidence):

@@ -171,6 +171,7 @@ def skip(reason):
 _running = False
 _stop = Stop("nothing", "did not run")
 _unseen = []  # how the guest crashed or ended, where the test has not looked at it
+_crash = None  # what it crashed with last
 _began = 0  # where on the screen what this run has printed begins
 
 
@@ -382,11 +383,12 @@ def _on_continue(_):
 
 
 def _on_stop(event):
-    global _running, _stop
+    global _running, _stop, _crash
     _running = False
     _stop = _exited(event) if isinstance(event, gdb.ExitedEvent) else _stopped(event)
     if _stop.how in ("crashed", "ended", "halted"):
         _unseen.append(_stop)
+    _crash = _stop.text if _stop.how == "crashed" else _crash
     gdbvm_report.tell(running=False, unhit=())
 
 

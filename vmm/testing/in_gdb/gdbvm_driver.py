@@ -90,6 +90,6 @@ def _finish(problems, reason):
     gdb.flush(gdb.STDOUT)
     gdb.flush(gdb.STDERR)
     sys.stderr.flush()
-    gdbvm_report.tell(verdict=verdict, problems=problems, reason=reason, crash=crash, ended=ended)
+    gdbvm_report.tell(verdict=verdict, problems=problems, reason=reason, crash=crash, crashed=gdbvm._crash, ended=ended)
     if problems:
         os._exit(1)

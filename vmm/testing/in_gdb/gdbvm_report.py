@@ -3,7 +3,7 @@
   running   the guest runs; `unhit`: the breakpoints that it has not hit
   verdict   "passed", "skipped" or "failed": the test has come to its end; `problems` are [kind, text], `reason` of the skip
   ended     the exit status of the guest, when gdb saw its end and the test did not look at it
-  crash     what the guest crashed with, when the test did not look at it
+  crash     what the guest crashed with, when the test did not look at it; `crashed`: in any case
 """
 import json
 import os
