@@ -141,7 +141,10 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
 
   template <class Work>
   void start(Work work) {
-    asio::co_spawn(io, std::move(work), asio::detached);
+    // What a Target throws is not the peer's fault: it leaves io_context::run().
+    asio::co_spawn(io, std::move(work), [](std::exception_ptr thrown) {
+      if (thrown) std::rethrow_exception(thrown);
+    });
   }
 
   asio::io_context& io;

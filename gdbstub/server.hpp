@@ -32,6 +32,7 @@ class Server {
   };
 
   /// Listens at once. Throws std::runtime_error saying what failed and what to do.
+  /// What the target throws leaves io_context::run().
   /// Ignores SIGPIPE for the whole program: a reader of ours that goes away is an error code.
   Server(boost::asio::io_context& io, const Endpoint& endpoint, Target& target, Options options = {});
   /// Closes everything. The target is not told; it must not call its listener any more.

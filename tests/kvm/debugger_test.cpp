@@ -1,7 +1,10 @@
 // The Debugger as the protocol sees it: a Target, with an I/O loop of the test's own.
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 
 #include "tests/kvm/guest.hpp"
+#include "vmm/base/errors.hpp"
 #include "vmm/debug/debugger.hpp"
 
 using namespace vmm;
@@ -81,6 +84,22 @@ struct Bench final : gdb::TargetListener {
   std::string said;
   std::optional<int> exit_code;
   Debugger debugger;
+};
+
+/// While it lives, no file can be opened: KVM makes no VM.
+class NoMoreFiles {
+ public:
+  NoMoreFiles() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  }
+  ~NoMoreFiles() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoMoreFiles(const NoMoreFiles&) = delete;
+  NoMoreFiles& operator=(const NoMoreFiles&) = delete;
+
+ private:
+  rlimit before_{};
 };
 
 // 1000: inc bx · nop ×6 · jmp 1000
@@ -197,6 +216,61 @@ TEST_CASE("a reset by the guest starts it anew, breakpoints stay", "[debugger]")
     REQUIRE(bench.get(Register::kRbx) == 1);
   }
   REQUIRE_THAT(bench.said, Catch::Contains("reset"));
+}
+
+TEST_CASE("a reset for which the host has no room is refused, and the machine is as before", "[debugger]") {
+  Bench bench(kCount);
+  bench.debugger.attach(bench);
+  bench.next();
+  bench.insert(kCode + 1);
+  bench.resume();
+  bench.resume();
+  {
+    const NoMoreFiles full;
+    const auto refused = bench.debugger.monitor()->command("reset");
+    REQUIRE_FALSE(refused);
+    REQUIRE_THAT(refused.error().text, Catch::Contains("cannot be reset") && Catch::Contains("Too many open files"));
+    REQUIRE_FALSE(bench.debugger.restart());
+  }
+  REQUIRE(bench.get(Register::kRbx) == 2);
+  bench.resume();
+  REQUIRE(bench.get(Register::kRbx) == 3);
+  REQUIRE(bench.debugger.monitor()->command("reset"));
+  REQUIRE(bench.get(Register::kRip) == kCode);
+  bench.resume();
+  REQUIRE(bench.get(Register::kRbx) == 1);
+}
+
+TEST_CASE("a guest's reset for which the host has no room is done when there is some", "[debugger]") {
+  const Code code{0x43, 0xb0, 0xfe, 0xe6, 0x64, 0xf4};  // inc bx · mov al, 0xfe · out 0x64, al · hlt
+  Bench bench(code);
+  bench.debugger.attach(bench);
+  bench.next();
+  bench.resume(gdb::ResumePlan::Verb::kStep);
+  {
+    const NoMoreFiles full;
+    REQUIRE_THAT(bench.resume().console, Catch::Contains("cannot be reset"));
+    REQUIRE(bench.get(Register::kRbx) == 1);
+    const auto refused = bench.debugger.resume({.actions = {{}}});
+    REQUIRE_FALSE(refused);
+    REQUIRE_FALSE(bench.debugger.running());
+  }
+  bench.insert(kCode + 1);
+  bench.resume();
+  REQUIRE(bench.get(Register::kRip) == kCode + 1);
+  REQUIRE(bench.get(Register::kRbx) == 1);
+  REQUIRE_THAT(bench.said, Catch::Contains("the guest reset the machine"));
+
+  Bench alone(code, {.wait = true});
+  alone.debugger.attach(alone);
+  alone.next();
+  alone.resume(gdb::ResumePlan::Verb::kStep);
+  const NoMoreFiles full;
+  alone.debugger.detach();
+  const auto run = [&] {
+    for (;;) alone.loop.run_one();
+  };
+  REQUIRE_THROWS_AS(run(), HostError);
 }
 
 TEST_CASE("a guest that halts for ever ends the program, or stops for the debugger", "[debugger]") {

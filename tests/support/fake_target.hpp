@@ -18,7 +18,7 @@
 
 namespace gdb::test {
 
-class FakeTarget final : public Target, private Breakpoints, private Monitor {
+class FakeTarget : public Target, private Breakpoints, private Monitor {
  public:
   explicit FakeTarget(x86::Shape shape = x86::Shape::kX86_64) : layout_(layout_of(shape)) {}
 

@@ -38,26 +38,27 @@ Debugger::Debugger(DebuggerHost host, std::vector<LinkHint> hints, const Debugge
   if (!options_.wait) run_all();
 }
 
+// The machine before stays until the new one is there, and for good when there can be none.
 void Debugger::build() {
-  const bool non_stop = run_ != nullptr && run_->non_stop();
-  run_.reset();
-  machine_.reset();
-  context_.reset();
-  const std::uint64_t generation = ++generation_;
-  machine_ = host_.build([this, generation](StopReport report) {
+  const std::uint64_t generation = generation_ + 1;
+  auto machine = host_.build([this, generation](StopReport report) {
     host_.post([this, generation, shared = std::make_shared<StopReport>(std::move(report))] {
       if (generation == generation_) run_->report(*shared);
     });
   });
-  breakpoints_.use(machine_->memory(), machine_->planted());
   auto say = [this, generation](std::string text) {
     host_.post([this, generation, text = std::move(text)] {
       if (generation == generation_ && listener_ != nullptr) listener_->console(text);
     });
   };
-  context_ = std::make_unique<RunContext>(*machine_, host_.abilities, layout_, std::move(say), block_interrupts_);
-  run_ = std::make_unique<RunControl>(*context_, breakpoints_, static_cast<RunOwner&>(*this));
-  run_->set_non_stop(non_stop);
+  auto context = std::make_unique<RunContext>(*machine, host_.abilities, layout_, std::move(say), block_interrupts_);
+  auto run = std::make_unique<RunControl>(*context, breakpoints_, static_cast<RunOwner&>(*this));
+  run->set_non_stop(run_ != nullptr && run_->non_stop());
+  run_ = std::move(run);
+  machine_ = std::move(machine);
+  context_ = std::move(context);
+  generation_ = generation;
+  breakpoints_.use(machine_->memory(), machine_->planted());
   extended_.assign(machine_->vcpu_count(), std::nullopt);
   last_event_ = signal_event(Signal::kTrap);
   last_of_.clear();
@@ -114,11 +115,18 @@ void Debugger::kill() {
   finish(0);
 }
 
+gdb::Result<void> Debugger::rebuild() try {
+  build();
+  return {};
+} catch (const std::exception& error) {
+  return gdb::fail(fmt::format("the machine cannot be reset, and is as before: {}", error.what()));
+}
+
 gdb::Result<void> Debugger::restart() {
   if (ended_) return gdb::fail("the VM has ended");
-  build();
-  listener_->stopped(last_event_);
-  return {};
+  auto done = rebuild();
+  if (done) listener_->stopped(last_event_);
+  return done;
 }
 
 void Debugger::finish(int code) {
@@ -185,7 +193,9 @@ gdb::Result<void> Debugger::resume(const gdb::ResumePlan& plan) {
     if (action->verb == Verb::kStop) run_->stop_one(i, signal_event(Signal::kNone, i));
   }
   if (std::ranges::any_of(orders, [](const auto& order) { return order.verb != RunControl::Verb::kStay; })) {
-    if (reset_wanted_) reset();
+    if (reset_wanted_) {
+      if (auto done = reset(); !done) return done;
+    }
     run(orders);
   } else if (!run_->non_stop()) {
     return gdb::fail("no thread would run");
@@ -204,7 +214,9 @@ void Debugger::run(std::span<const RunControl::Order> orders) {
 }
 
 void Debugger::run_all() {
-  if (reset_wanted_) reset();
+  if (reset_wanted_) {
+    if (const auto done = reset(); !done) throw HostError(done.error().text);
+  }
   const std::vector<RunControl::Order> all(machine_->vcpu_count(), {.verb = RunControl::Verb::kContinue});
   run(all);
 }
@@ -306,10 +318,11 @@ void Debugger::crashed(unsigned vcpu, const Crash& crash) {
   finish(kExitCrash);
 }
 
-void Debugger::reset() {
+gdb::Result<void> Debugger::reset() {
   spdlog::info("the guest resets the machine");
-  build();
-  if (listener_ != nullptr) listener_->console("the guest reset the machine\n");
+  auto done = rebuild();
+  if (done && listener_ != nullptr) listener_->console("the guest reset the machine\n");
+  return done;
 }
 
 /// All-stop: all run, unless the debugger awaits a stop. Non-stop: who ran runs on, and who was to stop has stopped.
@@ -328,24 +341,30 @@ void Debugger::run_from_reset(const std::vector<Runner>& runners) {
   tell_all(std::move(stops));
 }
 
+/// The reset is done, or tried once more, at the next resume.
+void Debugger::hold_at_reset(unsigned vcpu, const std::vector<Runner>& runners, std::string text) {
+  reset_wanted_ = true;
+  std::vector stops{signal_event(Signal::kTrap, vcpu, std::move(text))};
+  for (const Runner& runner : runners) {
+    if (run_->non_stop() && runner.vcpu != vcpu) stops.push_back(signal_event(Signal::kNone, runner.vcpu));
+  }
+  tell_all(std::move(stops));
+}
+
 void Debugger::requested(unsigned vcpu, MachineRequest request, std::vector<Runner> runners) {
   using OnReset = DebuggerOptions::OnReset;
   const auto* caught = breakpoints_.last_plan().catchpoint(Catchpoint::Kind::kReset);
   const bool resets = request.kind == MachineRequest::Kind::kReset;
   if (resets && ((caught != nullptr && listener_ != nullptr) || options_.on_reset == OnReset::kStop)) {
-    reset_wanted_ = true;
-    const std::string text =
-        caught != nullptr ? vmm::tell(*caught, run_->state(vcpu)) : "the guest resets the machine\n";
     if (listener_ == nullptr) spdlog::warn("the guest resets the machine; held for a debugger");
-    std::vector stops{signal_event(Signal::kTrap, vcpu, text)};
-    for (const Runner& runner : runners) {
-      if (run_->non_stop() && runner.vcpu != vcpu) stops.push_back(signal_event(Signal::kNone, runner.vcpu));
-    }
-    return tell_all(std::move(stops));
+    return hold_at_reset(vcpu, runners,
+                         caught != nullptr ? vmm::tell(*caught, run_->state(vcpu)) : "the guest resets the machine\n");
   }
   if (resets && options_.on_reset == OnReset::kRestart) {
-    reset();
-    return run_from_reset(runners);
+    const auto done = reset();
+    if (done) return run_from_reset(runners);
+    if (listener_ == nullptr) throw HostError(done.error().text);
+    return hold_at_reset(vcpu, runners, done.error().text + "\n");
   }
   const std::uint8_t code = request.kind == MachineRequest::Kind::kExit ? request.exit_code : 0;
   if (listener_ != nullptr) {

@@ -36,7 +36,7 @@ struct DebuggerOptions {
 
 /// What the Debugger needs of the world.
 struct DebuggerHost {
-  /// Builds the machine, anew for each reset. Throws HostError or LoadError.
+  /// Builds the machine, anew for each reset, while the one before stands. Throws HostError or LoadError.
   std::function<std::unique_ptr<Machine>(StopSink)> build;
   /// Runs a function on the I/O thread, later. Thread: any.
   std::function<void(std::function<void()>)> post;
@@ -103,7 +103,9 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   void planned(const Plan& plan) override;
 
   void build();
-  void reset();
+  gdb::Result<void> rebuild();  ///< on error the machine is as before
+  gdb::Result<void> reset();    ///< the same, for the guest
+  void hold_at_reset(unsigned vcpu, const std::vector<Runner>& runners, std::string text);
   void run_from_reset(const std::vector<Runner>& runners);
   void tell_all(std::vector<gdb::StopEvent> events);
   void forget_debugger();

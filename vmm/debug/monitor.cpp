@@ -202,7 +202,7 @@ gdb::Result<std::string> Monitor::interrupts_while_stepping(const Words& words) 
 }
 
 gdb::Result<std::string> Monitor::reset(const Words&) {
-  debugger_.build();
+  if (const auto done = debugger_.rebuild(); !done) return std::unexpected(done.error());
   return "the machine is at its first instruction; `maintenance flush register-cache` shows it, `continue` runs it\n";
 }
 

@@ -296,3 +296,13 @@ TEST_CASE("a server that goes leaves its target alone") {
   io.run();
   CHECK(target.calls == std::vector<std::string>{"attach"});
 }
+
+TEST_CASE("what the target throws leaves the loop, for the program to tell") {
+  struct Broken final : FakeTarget {
+    void disconnected() override { throw std::runtime_error("the host is full"); }
+  } target;
+  boost::asio::io_context io{1};
+  const Server server(io, *Endpoint::parse("tcp:127.0.0.1:0"), target);
+  Client(server.where()).close();
+  REQUIRE_THROWS_WITH(io.run(), "the host is full");
+}
