@@ -1,11 +1,7 @@
 #include <stddef.h>
 
+#include "common/segments32.h"
 #include "paging32/kernel.h"
-
-struct __attribute__((packed)) table_pointer {
-  uint16_t limit;
-  const void* base;
-};
 
 struct gate {
   uint16_t offset_low;
@@ -14,17 +10,6 @@ struct gate {
   uint8_t type;
   uint16_t offset_high;
 };
-
-/* Of the 32-bit TSS only what changing to ring 0 needs. */
-struct task_state_segment {
-  uint32_t back_link;
-  void* kernel_stack;
-  uint32_t kernel_stack_segment;
-  uint32_t other[22];
-  uint16_t trap;
-  uint16_t io_map;
-};
-_Static_assert(sizeof(struct task_state_segment) == 104, "SDM volume 3, figure 8-2");
 
 enum { kInterruptGate = 0x8e, kOpenToUser = 0x60 };
 

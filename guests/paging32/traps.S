@@ -5,38 +5,7 @@
   .cfi_sections .debug_frame
   .text
 
-  /*
-   * The CFA is what follows eip, cs and eflags: the interrupted stack itself when that was the kernel's. From user mode esp is
-   * stored there, so esp is, as a DWARF expression on the CFA: (the word at CFA - 8, which is cs, & 3) ? the word at CFA : CFA.
-   */
-  .macro trap_frame_information bytes
-  .cfi_startproc simple
-  .cfi_signal_frame
-  .cfi_def_cfa esp, \bytes + 12
-  .cfi_offset eip, -12
-  .cfi_escape 0x16, 4, 13  /* DW_CFA_val_expression esp, 13 bytes */
-  .cfi_escape 0x12, 0x38, 0x1c, 0x06, 0x33, 0x1a  /* dup, lit8, minus, deref, lit3, and */
-  .cfi_escape 0x28, 3, 0, 0x2f, 1, 0, 0x06  /* bra to the deref, skip it, deref */
-  .endm
-
-  .macro trap_stub vector
-  .balign 16
-  .globl trap_\vector
-  .type trap_\vector, @function
-trap_\vector:
-  .if \vector < 32 && (0x27d00 >> (\vector & 31)) & 1 /* 8, 10 to 14 and 17 come with an error code */
-  trap_frame_information 4
-  .else
-  trap_frame_information 0
-  pushl $0
-  .cfi_adjust_cfa_offset 4
-  .endif
-  pushl $\vector
-  .cfi_adjust_cfa_offset 4
-  jmp trap_common
-  .cfi_endproc
-  .size trap_\vector, . - trap_\vector
-  .endm
+#include "common/traps32.inc"
 
   .balign 16
   .globl trap_stubs

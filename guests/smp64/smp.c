@@ -7,40 +7,7 @@
 #include <stddef.h>
 
 #include "common/console.h"
-
-struct __attribute__((packed)) mp_pointer {
-  char signature[4];
-  uint32_t configuration;
-  uint8_t length;
-  uint8_t revision;
-  uint8_t checksum;
-  uint8_t features[5];
-};
-
-struct __attribute__((packed)) mp_configuration {
-  char signature[4];
-  uint16_t length;
-  uint8_t revision;
-  uint8_t checksum;
-  char maker[20];
-  uint32_t oem_table;
-  uint16_t oem_table_size;
-  uint16_t entries;
-  uint32_t local_apic;
-  uint32_t extended;
-};
-
-/* The start of every entry; `address` is an I/O APIC's. */
-struct __attribute__((packed)) mp_entry {
-  uint8_t type;
-  uint8_t id;
-  uint8_t version;
-  uint8_t flags;
-  uint32_t address;
-};
-
-enum { kProcessor = 0, kIoApic = 2, kProcessorSize = 20, kOtherSize = 8, kEnabled = 1 };
-enum { kEbdaSegmentWord = 0x40e, kBaseMemoryWord = 0x413 };
+#include "common/mp_tables.h"
 
 enum { kApicId = 0x20, kApicSpurious = 0xf0, kApicCommand = 0x300, kApicTarget = 0x310, kApicOn = 0x100 };
 enum { kInit = 0x4500, kStartUp = 0x4600, kSpuriousVector = 39 };
@@ -84,8 +51,8 @@ static const struct mp_pointer* search(uintptr_t begin, uintptr_t size) {
 __attribute__((noinline)) static uintptr_t bios_word(uintptr_t address) { return *(const uint16_t*)address; }
 
 static const struct mp_configuration* find_configuration(void) {
-  const uintptr_t ebda = bios_word(kEbdaSegmentWord) << 4;
-  const uintptr_t base_memory = bios_word(kBaseMemoryWord) << 10;
+  const uintptr_t ebda = bios_word(kMpEbdaSegment) << 4;
+  const uintptr_t base_memory = bios_word(kMpBaseMemoryKib) << 10;
   const struct mp_pointer* pointer = NULL;
   if (ebda != 0) pointer = search(ebda, 1024);
   if (pointer == NULL && base_memory >= 1024) pointer = search(base_memory - 1024, 1024);
@@ -116,11 +83,11 @@ void find_cpus(unsigned long limit) {
   const uint8_t* at = (const uint8_t*)(table + 1);
   for (unsigned i = 0; i < table->entries; i++) {
     const struct mp_entry* const entry = (const struct mp_entry*)at;
-    if (entry->type == kProcessor && (entry->flags & kEnabled) != 0 && entry->id != bsp && cpu_count < limit) {
+    if (entry->type == kMpProcessor && (entry->flags & kMpEnabled) != 0 && entry->id != bsp && cpu_count < limit) {
       add_cpu(cpu_count++, entry->id);
     }
-    if (entry->type == kIoApic) check_io_apic(entry);
-    at += entry->type == kProcessor ? kProcessorSize : kOtherSize;
+    if (entry->type == kMpIoApic) check_io_apic(entry);
+    at += entry->type == kMpProcessor ? kMpProcessorSize : kMpOtherSize;
   }
 }
 

@@ -4,13 +4,6 @@
 struct cpu cpus[kMostCpus];
 unsigned cpu_count = 1;
 
-struct __attribute__((packed)) table_pointer {
-  uint16_t limit;
-  const void* base;
-};
-
-_Static_assert(sizeof(struct task_state_segment) == 104, "SDM volume 3, figure 8-2");
-
 static uint64_t descriptor(const void* base, uint32_t limit, uint64_t access) {
   const uint64_t address = (uint32_t)base;
   return limit | (address & 0xffffff) << 16 | access << 40 | (address >> 24) << 56;

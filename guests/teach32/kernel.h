@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/segments32.h"
 #include "teach32/layout.h"
 #include "teach32/user_abi.h"
 
@@ -17,16 +18,6 @@ void* memcpy(void* restrict to, const void* restrict from, size_t size);
 
 /* cpu.c: this CPU's own. */
 enum { kMostCpus = 8, kSegments = 7 };
-
-/* Of the 32-bit TSS only what changing to ring 0 needs: SDM volume 3, figure 8-2. */
-struct task_state_segment {
-  uint32_t back_link;
-  void* kernel_stack;
-  uint32_t kernel_stack_segment;
-  uint32_t other[22];
-  uint16_t trap;
-  uint16_t io_map;
-};
 
 struct cpu {
   struct cpu* self; /* at %gs:0 */
