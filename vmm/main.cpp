@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   switch (options.command) {
     case vmm::Options::Command::kRun: return vmm::run_command(options.run, false);
     case vmm::Options::Command::kDebug: return vmm::run_command(options.run, true);
+    case vmm::Options::Command::kTest: return vmm::test_command(options.test_arguments);
     case vmm::Options::Command::kHost: return vmm::host_command(options.json);
     case vmm::Options::Command::kImage: return vmm::image_command(options.run, options.json);
   }

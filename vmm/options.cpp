@@ -262,6 +262,13 @@ Options parse_options(std::vector<std::string> arguments) {
   const bool separated = separator != arguments.end();
   arguments.erase(separator, arguments.end());
   arguments = with_option_files(arguments);
+  if (!arguments.empty() && arguments[0] == "test") {
+    options.command = Options::Command::kTest;
+    options.test_arguments.assign(arguments.begin() + 1, arguments.end());
+    if (separated) options.test_arguments.emplace_back("--");
+    for (std::string& argument : options.run.gdb_arguments) options.test_arguments.push_back(std::move(argument));
+    return options;
+  }
 
   CLI::App app("A KVM virtual machine monitor for debugging: stock gdb drives the VM from its first instruction.",
                "gdbvm");
@@ -272,6 +279,7 @@ Options parse_options(std::vector<std::string> arguments) {
   CLI::App* debug = app.add_subcommand("debug",
                                        "run a guest held at its first instruction, with gdb in this terminal; "
                                        "arguments behind -- are gdb's");
+  app.add_subcommand("test", "run tests: gdb scripts, each with a fresh VM");  // never parsed here
   CLI::App* host = app.add_subcommand("host", "show what this host's KVM can do");
   CLI::App* image = app.add_subcommand("image", "show what the loader sees in an image");
   add_run_options(*run, options);

@@ -41,9 +41,10 @@ struct RunOptions {
 };
 
 struct Options {
-  enum class Command : std::uint8_t { kRun, kDebug, kHost, kImage };
+  enum class Command : std::uint8_t { kRun, kDebug, kTest, kHost, kImage };
   Command command = Command::kRun;
-  RunOptions run;  ///< of kRun and kDebug; its image and format also of kImage
+  RunOptions run;                           ///< of kRun and kDebug; its image and format also of kImage
+  std::vector<std::string> test_arguments;  ///< of kTest: the runner's, to the letter
   bool json = false;
   std::string log_level;
   std::string log_file;

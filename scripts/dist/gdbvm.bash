@@ -5,8 +5,10 @@ _gdbvm() {
   local run='--help --format --firmware --memory --cpus --cpu --gdb --gdb-allow-remote --wait --append --initrd --module --drive --serial --display
     --virtio-console --virtio-rng --net
     --symbols --registers --on-triple-fault --on-reset --on-disconnect --log-level --log-file -h -m -c -S'
+  local test='--help --root --timeout --filter --list --repeat --until-fail --tap --junit --json --keep-logs --gdb-path --gdbvm
+    -h -D -j'
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'run debug host image --help --version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'run debug test host image --help --version' -- "$current")
     return
   fi
   case "$previous" in
@@ -20,11 +22,12 @@ _gdbvm() {
     --on-reset) words='restart stop exit' ;;
     --on-disconnect) words='continue stop exit' ;;
     --log-level) words='trace debug info warn error off' ;;
-    -m | --memory | -c | --cpus | --cpu | --append) return ;;
+    -m | --memory | -c | --cpus | --cpu | --append | -D | -j | --timeout | --filter | --repeat) return ;;
     *)
       if [[ $current == -* ]]; then
         case "$command" in
           run | debug) words=$run ;;
+          test) words=$test ;;
           host) words='--help --json -h' ;;
           image) words='--help --format --json -h' ;;
         esac
