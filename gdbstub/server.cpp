@@ -142,7 +142,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   template <class Work>
   void start(Work work) {
     // What a Target throws is not the peer's fault: it leaves io_context::run().
-    asio::co_spawn(io, std::move(work), [](std::exception_ptr thrown) {
+    asio::co_spawn(io, std::move(work), [](const std::exception_ptr& thrown) {
       if (thrown) std::rethrow_exception(thrown);
     });
   }

@@ -33,7 +33,7 @@ Exit status: 0 the guest powered off, or halted for ever with interrupts off; (v
 
 /// Lets a value parser of ours speak through CLI11: its error becomes the option's.
 template <typename Parse>
-CLI::callback_t by(Parse parse) {
+CLI::callback_t by(const Parse& parse) {
   return [parse](const CLI::results_t& results) {
     try {
       parse(results.back());
