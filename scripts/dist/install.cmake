@@ -13,6 +13,7 @@ configure_file(scripts/dist/gdbvm-config.cmake ${cmake_package}/gdbvm-config.cma
 write_basic_package_version_file(${cmake_package}/gdbvm-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(DIRECTORY ${cmake_package} DESTINATION share/cmake)
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES vmm/testing/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/vmm/testing)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "the gdbvm authors <gdbvm@localhost>")
