@@ -11,6 +11,7 @@ enum vector {
   PAGE_FAULT = 14,
   EXCEPTION_COUNT = 32,
   TIMER_INTERRUPT = 32, /* the PICs' sixteen lines follow the exceptions */
+  SERIAL_INTERRUPT = 36,
   SPURIOUS_INTERRUPT = 39,
   VECTOR_COUNT = 48,
   USER_INTERRUPT = 0x80, /* user mode's `int 0x80`; its stub comes after the others */

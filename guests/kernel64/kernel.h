@@ -14,12 +14,17 @@ struct options {
   bool want_panic;
   bool want_breakpoint;
   bool want_triple_fault;
+  bool want_typing;
 };
 extern struct options options;
 
 /* timer.c */
 extern volatile uint64_t ticks;
 void timer_tick(void);
+
+/* serial.c: typing on the serial line, once the PICs are set up. */
+void serial_init(void);
+void serial_interrupt(void);
 
 /* tasks.c */
 void start_tasks(void);

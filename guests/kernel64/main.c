@@ -3,6 +3,7 @@
  *   ticks=N   power off after N timer ticks (100 a second); default 100
  *   forever   never power off
  *   panic     panic after 20 ticks             triple   triple fault after 20 ticks
+ *   typing    lines typed on the serial line are printed again; "off" powers off
  *   int3      run an int3 of the kernel's own, once; its handler counts it
  */
 #include <stddef.h>
@@ -30,6 +31,7 @@ static void read_options(const char* line) {
       .want_panic = has_word(line, "panic"),
       .want_breakpoint = has_word(line, "int3"),
       .want_triple_fault = has_word(line, "triple"),
+      .want_typing = has_word(line, "typing"),
   };
 }
 
@@ -47,5 +49,6 @@ _Noreturn void kernel_main(uint64_t start_info) {
   sched_init();
   start_tasks();
   timer_init(kHertz);
+  if (options.want_typing) serial_init();
   idle();
 }

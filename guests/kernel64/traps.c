@@ -18,6 +18,7 @@ static void handle_user_exception(struct trap_frame* frame) {
 void handle_trap(struct trap_frame* frame) {
   switch (frame->vector) {
     case TIMER_INTERRUPT: timer_tick(); break;
+    case SERIAL_INTERRUPT: serial_interrupt(); break;
     case SPURIOUS_INTERRUPT: break;
     case BREAKPOINT: breakpoints_seen = breakpoints_seen + 1; break;
     default:
