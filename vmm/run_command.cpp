@@ -45,6 +45,7 @@ class Files {
       config_.drives.push_back({.interface = drive.interface, .disk = &disks_.emplace_back(drive)});
     }
     for (const std::string& module : options.modules) add_module(module.substr(0, module.find(' ')), module);
+    if (!options.firmware.empty()) add_vga_bios(options);
   }
   const MachineConfig& config() const { return config_; }
 
@@ -53,7 +54,16 @@ class Files {
     modules_.emplace_back(path);
     config_.boot.modules.push_back({.bytes = modules_.back().bytes(), .arguments = arguments});
   }
+  void add_vga_bios(const RunOptions& options) {
+    vga_bios_ = vga_bios_beside(options.firmware);
+    if (vga_bios_) config_.vga_bios = vga_bios_->bytes();
+    if (!vga_bios_ && options.text_display) {
+      spdlog::warn("no vgabios.bin beside {}: firmware such as SeaBIOS shows nothing on the screen without one",
+                   options.firmware);
+    }
+  }
   ImageFile image_;
+  std::optional<ImageFile> vga_bios_;
   std::list<ImageFile> modules_;
   std::list<DiskFile> disks_;
   MachineConfig config_;

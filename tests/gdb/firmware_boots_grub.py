@@ -2,7 +2,7 @@
 # gdbvm: local
 # gdbvm: firmware /usr/share/seabios/bios.bin
 # gdbvm: timeout 280
-# SeaBIOS finds the disk and boots GRUB from it, to its prompt.
+# SeaBIOS finds the disk and boots GRUB from it, to its prompt, on the serial line and on the screen of its VGA BIOS.
 connect()
 execute("set architecture i8086")
 execute("hbreak *0x7c00")
@@ -38,3 +38,11 @@ def shown():
 
 wait_for(lambda: "grub>" in shown(), "GRUB's prompt", 250)
 matches(shown(), r"(?s)SeaBIOS.*Booting from Hard Disk.*GRUB loading.*Welcome to GRUB!.*grub\.cfg was read.*grub>")
+connect()
+matches(execute("monitor screen"), r"(?m)^ +GNU GRUB +version .*\n(.*\n)+grub>$")
+execute("monitor sendkey h")
+execute("monitor sendkey i")
+execute("detach")
+wait_for(lambda: shown().endswith("hi"), "what was typed", 60)
+connect()
+matches(execute("monitor screen"), r"(?m)^grub> hi\n*cursor: row \d+, column 8, from 0$")

@@ -13,6 +13,7 @@ They find all names of gdbtest.py without an import. More header keys:
 """
 import argparse
 import os
+import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,11 +42,12 @@ class Ours(cli.Extension):
     def reason_to_skip(self, case, machine):
         if "local" in case.header and machine.elsewhere:
             return f"needs {machine.elsewhere}"
-        missing = not os.path.exists(case.file(case.image))
+        names = [case.image, *re.findall(r"\{guests\}/([\w.]+)", case.header.get("args", ""))]
+        missing = next((name for name in names if not os.path.exists(case.file(name))), None)
         if missing and "linux" in case.header:
-            return f"{LINUX} has no {case.image}: run guests/linux/build, which takes some minutes"
+            return f"{LINUX} has no {missing}: run guests/linux/build, which takes some minutes"
         if missing and "firmware" in case.header:
-            return f"there is no {case.file(case.image)}: see scripts/packages"
+            return f"there is no {case.file(missing)}: see scripts/packages"
         return None
 
     def placeholders(self, case):

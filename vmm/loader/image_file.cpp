@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "vmm/base/errors.hpp"
 #include "vmm/base/unique_fd.hpp"
+#include "vmm/memory/layout.hpp"
 
 namespace vmm {
 
@@ -39,6 +42,21 @@ BootImage parse_image(const ImageFile& file, const std::optional<FormatRequest>&
 
 BootImage parse_firmware(const ImageFile& file) {
   return with_path(file, [&] { return firmware_image(file.bytes()); });
+}
+
+std::optional<ImageFile> vga_bios_beside(const std::string& firmware) {
+  constexpr std::size_t kMost = 64 * layout::kKiB;  // what an option ROM has from 0xc0000 on
+  // For a VGA on the ISA bus first: those for PCI devices do not find theirs.
+  for (const char* name : {"vgabios-isavga.bin", "vgabios.bin"}) {
+    const auto path = std::filesystem::path(firmware).replace_filename(name);
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored)) continue;
+    ImageFile file(path.string());
+    const auto bytes = file.bytes();
+    const bool option_rom = bytes.size() >= 2 && bytes[0] == std::byte{0x55} && bytes[1] == std::byte{0xaa};
+    if (option_rom && bytes.size() <= kMost) return file;
+  }
+  return std::nullopt;
 }
 
 }  // namespace vmm

@@ -29,5 +29,8 @@ class ImageFile {
 BootImage parse_image(const ImageFile& file, const std::optional<FormatRequest>& wanted);
 /// firmware_image(), likewise.
 BootImage parse_firmware(const ImageFile& file);
+/// The VGA BIOS that lies beside the firmware, under a name that SeaBIOS's build or Debian's package gives it; empty:
+/// there is none. Throws HostError when it can't be read.
+std::optional<ImageFile> vga_bios_beside(const std::string& firmware);
 
 }  // namespace vmm

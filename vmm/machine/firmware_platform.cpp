@@ -52,7 +52,8 @@ FwCfg::Bytes boot_order(std::span<const layout::VirtioSlot> disks) {
 }  // namespace
 
 FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus, std::span<const layout::VirtioSlot> virtio,
-                                  std::span<const layout::VirtioSlot> first_disks) {
+                                  std::span<const layout::VirtioSlot> first_disks,
+                                  std::span<const std::byte> vga_bios) {
   FwCfg::Contents contents;
   contents.items = {
       {kRamSize, bytes_of(memory.ram_size())},
@@ -68,6 +69,8 @@ FwCfg::Contents firmware_contents(const GuestMemory& memory, unsigned cpus, std:
       {"etc/sercon-port", bytes_of(std::uint64_t{Serial::kCom1Port})},
       {"etc/boot-fail-wait", bytes_of(~std::uint32_t{0})},  // for ever: no loop of resets when nothing boots
   };
+  // SeaBIOS, src/optionroms.c, vgarom_setup; it then shows both on this screen and on the serial line.
+  if (!vga_bios.empty()) contents.files.push_back({"vgaroms/vgabios.bin", {vga_bios.begin(), vga_bios.end()}});
   if (!first_disks.empty()) contents.files.push_back({"bootorder", boot_order(first_disks)});
   for (auto& [name, bytes] : table_loader_files(acpi_tables(cpus, virtio))) {
     contents.files.push_back({std::move(name), std::move(bytes)});

@@ -125,9 +125,9 @@ void Machine::add_firmware(const MachineConfig& config) {
   if (rom_size(config.image) == 0) return;
   const auto disks = disks_of(config, DriveSpec::Interface::kVirtio);  // which have the first slots
   const bool first = !config.drives.empty() && config.drives.front().interface == DriveSpec::Interface::kVirtio;
-  add_port_device<FwCfg>(
-      FwCfg::kPort, FwCfg::kPorts, device_memory_,
-      firmware_contents(memory_, config.cpus, virtio_.slots(), virtio_.slots().first(first ? disks.size() : 0)));
+  add_port_device<FwCfg>(FwCfg::kPort, FwCfg::kPorts, device_memory_,
+                         firmware_contents(memory_, config.cpus, virtio_.slots(),
+                                           virtio_.slots().first(first ? disks.size() : 0), config.vga_bios));
   add_port_device<FirmwareLog>(FirmwareLog::kPort, FirmwareLog::kPorts,
                                [](const std::string& line) { spdlog::info("firmware: {}", line); });
 }

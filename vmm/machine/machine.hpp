@@ -47,6 +47,7 @@ struct MachineConfig {
   BootOptions boot;
   std::vector<DriveConfig> drives;
   VirtioConfig virtio;
+  std::span<const std::byte> vga_bios;  ///< for firmware; empty: none. As the image's bytes
 };
 
 class Machine {

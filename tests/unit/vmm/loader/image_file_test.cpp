@@ -28,3 +28,20 @@ TEST_CASE("an image file is its bytes, or one clear line") {
   REQUIRE_THROWS_WITH(ImageFile(folder / "empty"), Contains("is empty"));
   std::filesystem::remove_all(folder);
 }
+
+TEST_CASE("a VGA BIOS is an option ROM beside the firmware") {
+  const auto folder = std::filesystem::temp_directory_path() / ("gdbvm-vga-bios-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const auto firmware = (folder / "bios.bin").string();
+  REQUIRE(!vga_bios_beside(firmware));
+  std::ofstream(folder / "vgabios-isavga.bin") << "no option ROM";
+  REQUIRE(!vga_bios_beside(firmware));
+  std::ofstream(folder / "vgabios.bin") << "\x55\xaa\x01";
+  const auto found = vga_bios_beside(firmware);
+  REQUIRE(found);
+  REQUIRE(found->bytes().size() == 3);
+  REQUIRE(found->path() == (folder / "vgabios.bin").string());
+  std::filesystem::resize_file(folder / "vgabios.bin", 64 * 1024 + 1);
+  REQUIRE(!vga_bios_beside(firmware));
+  std::filesystem::remove_all(folder);
+}
