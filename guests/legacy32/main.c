@@ -3,6 +3,7 @@
  * this order:
  * - drives: what drives there are; `write` also writes sector=N (default 0) of each, and reads it back
  * - screen: text and colours at 0xb8000, and the cursor
+ * - small_print: what teaching kernels take for granted, into a structure
  * - keys: prints scan codes, on the screen too, until Escape is let go
  */
 #include <stdint.h>
@@ -14,6 +15,7 @@
 #include "common/multiboot.h"
 #include "legacy32/ide.h"
 #include "legacy32/screen.h"
+#include "legacy32/small_print.h"
 
 struct drive_facts {
   uint8_t status;
@@ -77,6 +79,10 @@ static void draw_screen(void) {
   screen_drawn();
 }
 
+__attribute__((noinline)) void small_print_read(void) {
+  print("small print: read, %u interrupts of drives\n", small_print.drive_interrupts);
+}
+
 __attribute__((noinline)) void key_seen(void) { __asm__ volatile("" : : : "memory"); }
 
 static void watch_keys(void) {
@@ -100,6 +106,10 @@ void kernel_main(uint32_t magic, const struct multiboot_info* info) {
   const char* command_line = magic == kMultibootBootMagic ? (const char*)info->command_line : "";
   if (has_word(command_line, "drives")) look_at_drives(command_line);
   if (has_word(command_line, "screen")) draw_screen();
+  if (has_word(command_line, "small_print")) {
+    read_small_print();
+    small_print_read();
+  }
   if (has_word(command_line, "keys")) watch_keys();
   power_off();
 }
