@@ -1,11 +1,18 @@
 #include <catch2/catch.hpp>
 
 #include "tests/kvm/guest.hpp"
+#include "tests/unit/vmm/devices/fake_disk.hpp"
+#include "vmm/base/errors.hpp"
+#include "vmm/devices/keys.hpp"
 
 using namespace vmm;
 using namespace vmm::test;
 
 namespace {
+
+struct NoNetwork final : NetPort {
+  void send(std::span<const std::byte>) override {}
+};
 
 const MachineRequest& request_of(const StopReport& report) {
   REQUIRE(std::holds_alternative<MachineRequest>(report.cause));
@@ -76,6 +83,50 @@ TEST_CASE("a triple fault leaves the registers as at the fault", "[machine]") {
   REQUIRE(std::holds_alternative<TripleFault>(report.cause));
   REQUIRE(report.state.gpr[kRax] == 0x1234);
   REQUIRE(report.state.rip == kTripleFaultAt);
+}
+
+TEST_CASE("the state of every device moves to a machine like it", "[machine]") {
+  FakeDisk ide(8);
+  FakeDisk block(8);
+  NoNetwork network;
+  Sink virtio_console;
+  // in the order of the devices: a scratch register, the cursor's place, CMOS, A20 off, the drive's count, 0xcf8, PM1a
+  const Code code{0xba, 0xff, 0x03, 0xb0, 0x5a, 0xee, 0xba, 0xd4, 0x03, 0xb8, 0x0f, 0x77, 0xef, 0xb0, 0x0f,
+                  0xe6, 0x70, 0xb0, 0x0a, 0xe6, 0x71, 0xb0, 0xdd, 0xe6, 0x64, 0xba, 0xf2, 0x01, 0xb0, 0x33,
+                  0xee, 0xba, 0xf9, 0x0c, 0xb0, 0x02, 0xee, 0xba, 0x04, 0x06, 0xb0, 0x40, 0xee, 0xe6, 0xf4};
+  MachineConfig config = code.config();
+  config.drives = {{DriveSpec::Interface::kIde, &ide}, {DriveSpec::Interface::kVirtio, &block}};
+  config.virtio = {
+      .console = &virtio_console, .console_room = {}, .net = &network, .mac = {}, .net_room = {}, .random = true};
+  Sink console;
+  Reports reports;
+  const auto state_of = [](Machine& machine) {
+    StateWriter out;
+    machine.save_devices(out);
+    return out.bytes();
+  };
+  Machine machine(host(), config, console, reports.sink(), [] {});
+  const auto before = state_of(machine);
+  machine.vcpu(0).run({});
+  REQUIRE(request_of(reports.next()).kind == MachineRequest::Kind::kExit);
+  const auto typed = std::byte{'x'};
+  machine.serial_input(std::span(&typed, 1));
+  machine.virtio().console_input(std::span(&typed, 1));
+  machine.type(chords_typing(std::span(&typed, 1)).front());
+  const auto after = state_of(machine);
+  REQUIRE(after != before);
+
+  Machine other(host(), config, console, reports.sink(), [] {});
+  REQUIRE(state_of(other) == before);
+  StateReader in(after);
+  other.load_devices(in);
+  REQUIRE(in.at_end());
+  REQUIRE(state_of(other) == after);
+
+  config.drives.pop_back();
+  Machine smaller(host(), config, console, reports.sink(), [] {});
+  StateReader again(after);
+  REQUIRE_THROWS_AS(smaller.load_devices(again), HostError);
 }
 
 TEST_CASE("registers written are what the guest runs with, x87 and SSE survive", "[machine]") {

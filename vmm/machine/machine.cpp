@@ -150,6 +150,18 @@ void Machine::add_ide(const MachineConfig& config, Cmos& cmos) {
   }
 }
 
+void Machine::save_devices(StateWriter& out) {
+  const std::lock_guard lock(bus_lock_);
+  for (const auto& device : devices_) device->save(out);
+  virtio_.save(out);
+}
+
+void Machine::load_devices(StateReader& in) {
+  const std::lock_guard lock(bus_lock_);
+  for (const auto& device : devices_) device->load(in);
+  virtio_.load(in);
+}
+
 void Machine::serial_input(std::span<const std::byte> bytes) {
   const std::lock_guard lock(bus_lock_);
   serial_->receive(bytes);

@@ -78,6 +78,11 @@ class Machine {
   I8042::Typed type(std::span<const KeyCode> chord);
   VirtioDevices& virtio() { return virtio_; }
 
+  /// The state of all devices, virtio's too, for a machine of the same configuration. Throws HostError when it is
+  /// another's, or damaged. Thread: any; no vCPU runs.
+  void save_devices(StateWriter& out);
+  void load_devices(StateReader& in);
+
   const Bus& ports() const { return ports_; }
   const Bus& mmio() const { return mmio_; }
 

@@ -47,6 +47,14 @@ VirtioDevices::VirtioDevices(const VirtioConfig& config, std::span<Disk* const> 
   if (config.net) net_ = add(std::type_identity<virtio::Net>(), *config.net, config.mac, config.net_room);
 }
 
+void VirtioDevices::save(StateWriter& out) const {
+  for (const auto& device : devices_) device->save(out);
+}
+
+void VirtioDevices::load(StateReader& in) {
+  for (const auto& device : devices_) device->load(in);
+}
+
 void VirtioDevices::console_input(std::span<const std::byte> bytes) {
   const std::lock_guard guard(lock_);
   if (console_) console_->receive(bytes);

@@ -43,6 +43,10 @@ class VirtioDevices {
   /// Of the devices that there are, to be announced to the guest.
   std::span<const layout::VirtioSlot> slots() const { return slots_; }
 
+  /// Of all of them, in order, for snapshots; under the Bus lock.
+  void save(StateWriter& out) const;
+  void load(StateReader& in);
+
   /// Host bytes for the console, which wait for console_work(); call it only while console_accepting().
   void console_input(std::span<const std::byte> bytes);
   bool console_accepting();
