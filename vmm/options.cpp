@@ -103,10 +103,10 @@ void add_run_options(CLI::App& command, Options& options) {
   add_image(command, options);
   command.add_option("--firmware", run.firmware, "instead of IMAGE: a ROM, such as SeaBIOS, that boots a drive")
       ->type_name("FILE");
-  run.memory_size = 128 * layout::kMiB;
+  run.memory_size = 256 * layout::kMiB;  // teaching kernels take 224 MiB for granted
   command
       .add_option("-m,--memory", by([&](const std::string& text) { run.memory_size = parse_size(text); }),
-                  "RAM with K, M or G [128M]")
+                  "RAM with K, M or G [256M]")
       ->type_name("SIZE");
   command.add_option("-c,--cpus", run.cpus, "number of CPUs [1]")
       ->type_name("N")

@@ -1,6 +1,6 @@
 # gdbvm: image legacy32
 # gdbvm: append small_print
-# gdbvm: args -m 224M --drive {guests}/hello16,snapshot --drive {guests}/protected32,snapshot
+# gdbvm: args --drive {guests}/hello16,snapshot --drive {guests}/protected32,snapshot
 # gdbvm: expect-exit 0
 # What 32-bit teaching kernels take for granted of a PC, as such a guest finds it.
 connect()
