@@ -32,8 +32,8 @@ enum Register : std::uint8_t {
   kMemoryFrom4G = 0x5b,     // 3 bytes, in 64 KiB
   kMoreCpus = 0x5f,         // beside the first (SeaBIOS, src/fw/paravirt.c)
 };
-constexpr std::uint8_t kLba = 0x55;       // of four drives: the geometry that LBA BIOSes agree on
-constexpr std::uint8_t kHardDisk = 0x02;  // first and only
+enum Translation : std::uint8_t { kAsItIs = 0, kLba = 1 };  // kLba: the geometry that LBA BIOSes agree on
+constexpr std::uint8_t kHardDisk = 0x02;                    // first and only
 enum StatusB : std::uint8_t { k24Hours = 0x02, kBinary = 0x04 };
 constexpr std::uint8_t kPm = 0x80;
 constexpr std::uint8_t kUpdateInProgress = 0x80;
@@ -64,7 +64,6 @@ Cmos::Cmos(WallClock clock, MemorySize memory, unsigned cpus) : clock_(std::move
   put_size(bytes_, kMemoryFrom16M, 2, beyond(memory.below_4g, 16 * kMiB) / (64 * kKiB));
   put_size(bytes_, kMemoryFrom4G, 3, memory.above_4g / (64 * kKiB));
   put_size(bytes_, kMoreCpus, 1, cpus - 1);
-  bytes_[kDiskTranslation] = kLba;
   bytes_[kBootOrder] = kHardDisk;
 }
 
@@ -75,6 +74,9 @@ void Cmos::describe_disk(unsigned drive, std::uint16_t cylinders, std::uint8_t h
   bytes_[kDiskTypes] |= drive == 0 ? 0xf0 : 0x0f;
   bytes_[kMoreDiskTypes + drive] = kUserDefined;
   put_size(bytes_, geometry, 2, cylinders);
+  // As far as INT 13h can say cylinders, as QEMU has it: by kLba a disk of less than a cylinder would have none at all.
+  constexpr unsigned kMostCylinders = 1024;
+  bytes_[kDiskTranslation] |= static_cast<std::uint8_t>((cylinders > kMostCylinders ? kLba : kAsItIs) << 2 * drive);
   bytes_[geometry + 2] = heads;
   put_size(bytes_, geometry + 3, 2, 0xffff);  // no write precompensation
   bytes_[geometry + 5] = heads > 8 ? kManyHeads : 0;

@@ -23,7 +23,7 @@ struct Words {
 
 std::uint16_t ide_cylinders(std::uint64_t sectors, unsigned heads, unsigned track_sectors) {
   return static_cast<std::uint16_t>(
-      std::clamp<std::uint64_t>(sectors / (std::uint64_t{heads} * track_sectors), 1, 16383));
+      std::clamp<std::uint64_t>(sectors / (std::uint64_t{heads} * track_sectors), 2, 16383));
 }
 
 std::array<std::byte, 512> ide_identify(const IdeIdentity& identity) {
