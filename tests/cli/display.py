@@ -64,6 +64,15 @@ for _ in range(20):
 os.write(master, b"\x01x")
 equal(process.wait(LIMIT), 0)
 
+# Firmware has a screen by the VGA BIOS that lies beside it; that there is none is said.
+rom = file("bios.bin", bytes(0xFFF0) + bytes.fromhex("b000e6f4f4") + bytes(11))  # out 0xf4, al
+status, out, err = run(*ARGUMENTS, "--firmware", rom)
+equal(status, 1, err)
+matches(err, "no vgabios.bin beside .*bios.bin")
+file("vgabios.bin", b"\x55\xaa")
+status, out, err = run(*ARGUMENTS, "--firmware", rom)
+equal((status, err), (1, ""))
+
 for arguments, pattern in (
     ([*ARGUMENTS, "--serial", "stdio", guest("legacy32")], "--display and --serial cannot both"),
     (["run", "--gdb", "stdio", "--display", "text", guest("legacy32")], "gdb has"),
