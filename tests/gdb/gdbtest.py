@@ -92,6 +92,30 @@ def wait_for(condition, what, seconds=60):
         time.sleep(0.01)
 
 
+def type_in(text):
+    """Into the test's console, while the guest runs or stands; from any thread."""
+    send(text.encode())
+
+
+def answers(conversation, seconds=900):
+    """From now on: whenever the console has said the next (regular expression, text) pair's first, types its second.
+    Returns the pairs still to come."""
+    left = list(conversation)
+
+    def converse():
+        at = 0
+        end = time.monotonic() + seconds
+        while left and time.monotonic() < end:
+            found = re.compile(left[0][0]).search(serial(), at)
+            if found:
+                at = found.end()
+                type_in(left.pop(0)[1])
+            time.sleep(0.02)
+
+    threading.Thread(target=converse, daemon=True).start()
+    return left
+
+
 def interrupted(command="continue", after=0.0):
     """Runs the command and interrupts it, `after` so many seconds of running; the guest must stop with SIGINT."""
     timer = threading.Timer(after, gdb.post_event, [lambda: gdb.execute("interrupt")])

@@ -1,6 +1,7 @@
 """VMs inside a served lab, for `gdbvm test`: what vmm/testing/machine.py is for this host. Paths are the same there."""
 import asyncio
 import json
+import os
 
 import client
 
@@ -14,16 +15,27 @@ class Vm:
         self._lab = lab
         self._running = None
         self._said = b""
+        self._folder = folder
+        self._input = None
         self.endpoint = lab.rsp_endpoint()
         self.serial = f"{folder}/serial"
         self.command = []
 
-    async def start(self, words):
-        self.command = ["gdbvm", "run", "--gdb", "tty:/dev/ttyS1", "--serial", "stdio", *words]
+    async def start(self, words, console="serial"):
+        self.command = ["gdbvm", "run", "--gdb", "tty:/dev/ttyS1", f"--{console}", "stdio", *words]
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self._lab.start, self.command, 1200)
+        if hasattr(self._lab, "type"):  # a lab that takes input
+            self._take_input()
+            await asyncio.to_thread(self._lab.start, self.command, 1200, typed=True)
+        else:
+            await asyncio.to_thread(self._lab.start, self.command, 1200)
         self._running = asyncio.create_task(asyncio.to_thread(self._wait))
+
+    def _take_input(self):
+        os.mkfifo(f"{self._folder}/input", 0o600)
+        self._input = os.open(f"{self._folder}/input", os.O_RDWR | os.O_NONBLOCK)
+        self._loop.add_reader(self._input, lambda: self._lab.type(os.read(self._input, 4096).decode(errors="replace")))
 
     def _wait(self):
         with open(self.serial, "ab", buffering=0) as serial:
@@ -53,6 +65,9 @@ class Vm:
     async def end(self):
         if self._running is None:
             return
+        if self._input is not None:
+            self._loop.remove_reader(self._input)
+            os.close(self._input)
         if not self._running.done():
             self._lab.kill()
         await asyncio.wait([self._running])

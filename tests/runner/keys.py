@@ -39,6 +39,7 @@ test("own_folder.py", """\
     equal(os.path.realpath(os.getcwd()), os.path.realpath(os.path.dirname(__file__)))
     """, image="hello16", args="--log-file '{folder}/a log'")  # fmt: skip
 test("beside.py", "")
+test("console.gdb", "continue\n", image="virtio64", console="virtio-console", expect_serial="virtio", args="--serial none")
 test("skip_if.gdb", "", image="hello16", skip_if=["false", "test -e kernel64"])
 test("skip_if_not.gdb", "", image="hello16", skip_if="false")
 test("requires.gdb", "", image="hello16", requires="single-step=never")

@@ -107,7 +107,7 @@ class Run:
         vm = self._machine.vm(self._folder)
         gdb_status, report, vm_status = None, {}, None
         try:
-            await vm.start(self._vm_words(disk))
+            await vm.start(self._vm_words(disk), self._header.get("console", "serial"))
             gdb_status = await self._with_gdb(vm)
             report = self._report()
             if not self._result.problems and gdb_status is not None:

@@ -76,6 +76,8 @@ KEYS = {
     "firmware": Key("FILE", "a ROM that boots `image`, a drive; skipped where it is not there", path=True),
     "args": Key("WORDS", "more arguments of `gdbvm run`; {root}: where relative paths start, {folder}: the test's own", _words),
     "symbols": Key("FILE", "what gdb takes symbols from, when the image has none", path=True),
+    "console": Key("WHICH", "the console of serial() and expect-serial: serial, or virtio-console [serial]",
+                   _one_of("serial", "virtio-console")),
     "running": Key("", "the guest runs before gdb comes"),
     "connect": Key("HOW", "remote, extended-remote, or no: the test does it itself [remote]",
                    _one_of("remote", "extended-remote", "no")),

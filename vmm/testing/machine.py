@@ -22,17 +22,17 @@ class Vm:
         self.serial = f"{folder}/serial"
         self.command = []
 
-    async def start(self, words):
-        """Starts it. What it was called with is `command`."""
+    async def start(self, words, console="serial"):
+        """Starts it; this console is the test's. What it was called with is `command`."""
         os.mkfifo(f"{self._folder}/input", 0o600)
-        self.command = [self._gdbvm, "run", "--gdb", f"unix:{self.endpoint}", "--serial", "stdio", *words]
-        console = os.open(self.serial, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.command = [self._gdbvm, "run", "--gdb", f"unix:{self.endpoint}", f"--{console}", "stdio", *words]
+        output = os.open(self.serial, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         typed = os.open(f"{self._folder}/input", os.O_RDWR)  # so that it never ends
         try:
             pipe = asyncio.subprocess.PIPE
-            self._process = await process.start(self.command, stdin=typed, stdout=console, stderr=pipe)
+            self._process = await process.start(self.command, stdin=typed, stdout=output, stderr=pipe)
         finally:
-            os.close(console)
+            os.close(output)
             os.close(typed)
         self._ready = asyncio.Event()
         self._listener = asyncio.create_task(self._listen())
