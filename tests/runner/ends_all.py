@@ -6,7 +6,7 @@ from runner import *
 needs_kvm()
 CHILD = "import subprocess\nsubprocess.Popen(['sleep', '1000'])\n"
 test("runs.py", CHILD + "import gdb\ngdb.execute('continue')\n", image="bench64")
-test("stands.py", CHILD + "while True: pass\n", image="bench64")
+test("stands.py", CHILD + "import time\ntime.sleep(1000)\n", image="bench64")
 test("detaches.gdb", "detach\n", image="bench64", expect_exit="0")
 
 

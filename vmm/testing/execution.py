@@ -8,10 +8,9 @@ import shutil
 import tempfile
 import time
 
-from testing import process
+from testing import commands, process
 from testing.verdict import Evidence, Problem, Result, judge
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 MOST_OUTPUT = 64 * 1024 * 1024  # of a console, and of what gdb says
 TAIL = 4000  # characters of each that a result keeps
 GRACE = 20  # seconds, at least, that a VM which should end by itself is given
@@ -20,12 +19,12 @@ GRACE = 20  # seconds, at least, that a VM which should end by itself is given
 class Settings:
     """What all runs share."""
 
-    def __init__(self, machine, gdb, seconds, keep_logs=None, extension=None):
+    def __init__(self, machine, gdb, seconds, keep_logs, extension):
         self.machine = machine
         self.gdb = gdb
         self.seconds = seconds  # for tests that do not say
         self.keep_logs = keep_logs
-        self.extension = extension
+        self.extension = extension  # cli.Extension
 
 
 class Run:
@@ -34,6 +33,7 @@ class Run:
         self._header = case.header
         self._settings = settings
         self._machine = settings.machine
+        self._commands = []
         self._limit = (self._header.get("timeout") or settings.seconds) * self._machine.patience
         self._result = Result(case)
 
@@ -52,8 +52,8 @@ class Run:
         self._result.problems.append(Problem(kind, text))
 
     async def _reason_to_skip(self):
-        header, extension = self._header, self._settings.extension
-        reason = extension.reason_to_skip(self._case, self._machine) if extension else None
+        header = self._header
+        reason = self._settings.extension.reason_to_skip(self._case, self._machine)
         if reason is None and "firmware" in header and not os.path.exists(path := self._case.file(header.get("firmware"))):
             reason = f"there is no {path}"
         if reason is None and header.all("requires"):
@@ -107,7 +107,7 @@ class Run:
         vm = self._machine.vm(self._folder)
         gdb_status, report, vm_status = None, {}, None
         try:
-            await vm.start(self._vm_words(disk), self._header.get("console", "serial"))
+            await vm.start(commands.vm(self._case, self._folder, disk, self._settings.extension), self._header.get("console", "serial"))
             gdb_status = await self._with_gdb(vm)
             report = self._report()
             if not self._result.problems and gdb_status is not None:
@@ -169,73 +169,16 @@ class Run:
         return None
 
     async def _start_gdb(self, vm, ready):
-        case, header, extension = self._case, self._header, self._settings.extension
-        symbols = self._symbols()
-        words = [self._settings.gdb, "-nx", "-nh", "-batch", "-iex", "set pagination off", "-iex", "set confirm off"]
-        words += ["-iex", "set breakpoint pending off"]  # an unknown function is an error
-        if self._machine.elsewhere:  # a large image takes it more than gdb's two seconds to start
-            words += ["-iex", "set remotetimeout 30"]
-        words += ["-ex", "python import gdbvm_driver; gdbvm_driver.run()"]
-        paths = [f"{HERE}/in_gdb", *(extension.python_path if extension else [])]
-        if other := extension.command(case) if extension else None:
-            words = other
-        facts = {
-            "FILE": case.path, "ENDPOINT": vm.endpoint, "FOLDER": self._folder, "SERIAL": vm.serial, "PID": str(vm.pid),
-            "IMAGE": case.file(case.image) if case.image else "", "SLOW": "1" if self._machine.elsewhere else "",
-            "CONNECT": header.get("connect", "remote"), "READY": str(ready), "REPORT": f"{self._folder}/report.json",
-            "PRELUDE": extension.prelude if extension else "", "GDB": self._settings.gdb,
-            "MAY_MISS": "\0".join(row.pattern for row in header.all("may-miss")).replace("\0", "\n"),
-        }  # fmt: skip
-        environment = {key: value for key, value in os.environ.items() if key != "DEBUGINFOD_URLS"}
-        environment |= {f"GDBVM_TEST_{key}": value for key, value in facts.items()}
-        environment |= {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": self._folder, "PYTHONDONTWRITEBYTECODE": "1"}
-        self._commands = [shlex.join(vm.command), shlex.join([*words, *symbols])]
+        settings = self._settings
+        command = commands.gdb(self._case, settings.gdb, settings.extension, self._machine.elsewhere)
+        environment = commands.environment(self._case, vm, self._folder, ready, settings.gdb, settings.extension, self._machine.elsewhere)
+        self._commands = [shlex.join(vm.command), shlex.join(command)]
         log = os.open(f"{self._folder}/gdb.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            return await process.start([*words, *symbols], stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                                       env=environment, cwd=os.path.dirname(case.path), pass_fds=[ready])  # fmt: skip
+            return await process.start(command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                                       cwd=os.path.dirname(self._case.path), pass_fds=[ready])  # fmt: skip
         finally:
             os.close(log)
-
-    def _symbols(self):
-        """The file that gdb is given, as arguments."""
-        named = self._header.get("symbols") or self._case.image
-        if not named:
-            return []
-        with open(self._case.file(named), "rb") as file:
-            return [self._case.file(named)] if file.read(4) == b"\x7fELF" else []
-
-    def _vm_words(self, disk):
-        """What follows `gdbvm run` beside where gdb and the console are."""
-        case, header = self._case, self._header
-        words = [] if "running" in header else ["--wait"]
-        for key in ("memory", "cpus"):
-            words += [f"--{key}", str(header.get(key))] if key in header else []
-        words += ["--initrd", case.file(header.get("initrd"))] if "initrd" in header else []
-        for path in case.files("module"):
-            words += ["--module", path]
-        for path in case.files("drive"):
-            options = path.partition(",")[2].split(",")
-            words += ["--drive", path if {"ro", "snapshot"} & set(options) else f"{path},snapshot"]
-        words += self._more_words(disk)
-        words += ["--append", case.append] if case.append is not None else []
-        image = case.file(case.image) if case.image else None
-        if "firmware" in header:
-            drive = ["--drive", f"{image.replace(',', ',,')},snapshot"] if image else []
-            return [*words, "--firmware", case.file(header.get("firmware")), *drive]
-        return [*words, image]
-
-    def _more_words(self, disk):
-        extension = self._settings.extension
-        names = {"root": self._case.root, "folder": self._folder, "disk": disk or "{disk}"}
-        names |= extension.placeholders(self._case) if extension else {}
-        text = self._header.get("args", "")
-        found = []
-        for word in shlex.split(text):
-            for name, value in names.items():
-                word = word.replace(f"{{{name}}}", value)
-            found.append(word)
-        return found
 
     def _report(self):
         try:
@@ -262,7 +205,7 @@ class Run:
         with open(f"{folder}/gdbvm.log", "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(self._result.gdbvm)
         with open(f"{folder}/commands", "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(f"{line}\n" for line in getattr(self, "_commands", []))
+            file.writelines(f"{line}\n" for line in self._commands)
         return folder
 
 

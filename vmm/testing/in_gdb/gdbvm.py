@@ -20,7 +20,7 @@ IMAGE = os.environ["GDBVM_TEST_IMAGE"]
 SLOW = bool(os.environ["GDBVM_TEST_SLOW"])  # the VM is elsewhere: gdb waits for each packet
 
 _SERIAL = os.environ["GDBVM_TEST_SERIAL"]
-_MAY_MISS = [re.compile(row) for row in os.environ["GDBVM_TEST_MAY_MISS"].split("\0") if row]
+_MAY_MISS = [re.compile(row) for row in os.environ["GDBVM_TEST_MAY_MISS"].split("\n") if row]
 _CRASHES = ("SIGSEGV", "SIGILL", "SIGABRT")  # triple fault, what KVM can't execute, what the host can't run
 _CRASH = re.compile(r"triple fault at .*|this host's KVM cannot execute .*|the host cannot run the guest .*")
 _HALTED = "nothing can wake it"
