@@ -2,6 +2,8 @@
 //
 // /dev/ttyS2 carries control frames, both ways: '#' TYPE LEN(4 hex) PAYLOAD SUM(2 hex, payload bytes modulo 256)
 //   host → agent   R  "ID\0ARG0\0ARG1\0…": run a command; a repeated ID is ignored, so the host may ask again
+//                  T  the same, and its stdin is what is typed; else it is empty
+//                  I  bytes typed
 //                  K  kill everything that runs
 //   agent → host   H  hello, text    S  started, ID    O, E  bytes of stdout, stderr    X  ended, "ID STATUS"
 //                  ?  a damaged frame came in
@@ -31,7 +33,7 @@ enum { kMaxPayload = 8192, kFrameOverhead = 8, kMaxArgs = 256, kChunk = 2048 };
 
 static int control, line, child_signals;
 static pid_t child;
-static int child_out = -1, child_err = -1;
+static int child_in = -1, child_out = -1, child_err = -1;
 static char job[32];
 
 static int open_serial(const char* path) {
@@ -82,24 +84,22 @@ static void close_pipe(int* fd) {
   *fd = -1;
 }
 
-static void become_command(char** argv, int out, int err) {
+static void become_command(char** argv, int in, int out, int err) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   setpriority(PRIO_PROCESS, 0, 0);
   setsid();
-  const int null = open("/dev/null", O_RDONLY);
-  dup2(null, 0);
+  dup2(in, 0);
   dup2(out, 1);
   dup2(err, 2);
-  if (null > 2) close(null);
   chdir("/tmp");
   execvp(argv[0], argv);
   fprintf(stderr, "lab: cannot run %s: %s\n", argv[0], strerror(errno));
   _exit(127);
 }
 
-static void start(char* payload, size_t size) {
+static void start(char* payload, size_t size, bool typed) {
   char* argv[kMaxArgs + 2];
   size_t count = 0;
   payload[size] = '\0';
@@ -108,12 +108,16 @@ static void start(char* payload, size_t size) {
   if (count < 2 || child != 0 || strcmp(job, argv[0]) == 0) return;
   snprintf(job, sizeof job, "%s", argv[0]);
 
-  int out[2], err[2];
-  if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0) return;
+  int in[2], out[2], err[2];
+  if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0) return;
   child = fork();
-  if (child == 0) become_command(argv + 1, out[1], err[1]);
+  if (child == 0) become_command(argv + 1, in[0], out[1], err[1]);
+  close(in[0]);
   close(out[1]);
   close(err[1]);
+  child_in = in[1];
+  fcntl(child_in, F_SETFL, O_NONBLOCK);  // who does not read what is typed must not stop us
+  if (!typed) close_pipe(&child_in);
   child_out = out[0];
   child_err = err[0];
   send_text('S', job);
@@ -127,6 +131,7 @@ static void finish(int status) {
   }
   while (forward('E', child_err)) {
   }
+  close_pipe(&child_in);
   close_pipe(&child_out);
   close_pipe(&child_err);
   while (waitpid(-1, NULL, 0) > 0) {
@@ -145,7 +150,9 @@ static void reap(void) {
 }
 
 static void handle(char type, char* payload, size_t size) {
-  if (type == 'R') start(payload, size);
+  if (type == 'R' || type == 'T') start(payload, size, type == 'T');
+  // What a command does not read is lost. Process 1 gets no SIGPIPE from one that has closed its stdin.
+  if (type == 'I' && child_in >= 0 && write(child_in, payload, size) < 0) return;
   if (type == 'K' && child != 0) kill(-1, SIGKILL);
 }
 

@@ -44,10 +44,11 @@ class Lab:
         self.start(argv, timeout)
         return self.wait(sink)
 
-    def start(self, argv, timeout=120):
-        """Starts a command inside and returns when it has started. `timeout`: seconds until it is killed there."""
+    def start(self, argv, timeout=120, typed=False):
+        """Starts a command inside and returns when it has started. `timeout`: seconds until it is killed there; `typed`:
+        its stdin is what type() sends, otherwise empty."""
         self._chunks = []
-        self._send(run=[str(word) for word in argv], timeout=timeout)
+        self._send(run=[str(word) for word in argv], timeout=timeout, typed=typed)
         while "started" not in self._receive():
             pass
 
@@ -63,6 +64,10 @@ class Lab:
                 parts = {name: b"".join(data for n, data in self._chunks if n == name) for name in ("stdout", "stderr")}
                 output = b"".join(data for _, data in self._chunks)
                 return Result(message["exit"], output, parts["stdout"], parts["stderr"], message["timeout"])
+
+    def type(self, text):
+        """To the stdin of the command; from any thread."""
+        self._send(type=text)
 
     def kill(self):
         """Kills the command; wait() then returns its status, 137."""

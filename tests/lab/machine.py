@@ -25,11 +25,8 @@ class Vm:
         self.command = ["gdbvm", "run", "--gdb", "tty:/dev/ttyS1", f"--{console}", "stdio", *words]
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        if hasattr(self._lab, "type"):  # a lab that takes input
-            self._take_input()
-            await asyncio.to_thread(self._lab.start, self.command, 1200, typed=True)
-        else:
-            await asyncio.to_thread(self._lab.start, self.command, 1200)
+        self._take_input()
+        await asyncio.to_thread(self._lab.start, self.command, 1200, typed=True)
         self._running = asyncio.create_task(asyncio.to_thread(self._wait))
 
     def _take_input(self):

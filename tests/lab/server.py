@@ -1,9 +1,9 @@
 """A booted lab that serves commands: owns Bochs, talks frames with the agent inside and JSON lines with clients.
 
 A client connects to FOLDER/control.sock, which one of them has at a time (others wait in the queue), and sends
-{"run": [argv], "timeout": seconds}, later perhaps {"kill": true}. It gets {"started": true}, {"stdout": base64},
-{"stderr": base64}, and at the end {"exit": status, "timeout": bool} or {"error": text}. It may then send another.
-A client that goes away takes its command with it.
+{"run": [argv], "timeout": seconds, "typed": bool}, later perhaps {"type": text} for its stdin or {"kill": true}. It
+gets {"started": true}, {"stdout": base64}, {"stderr": base64}, and at the end {"exit": status, "timeout": bool} or
+{"error": text}. It may then send another. A client that goes away takes its command with it.
 """
 
 import base64
@@ -97,6 +97,7 @@ class Job:
     def __init__(self, agent, client, wait, number, request):
         self._agent, self._client, self._wait = agent, client, wait
         self._id = b"%d" % number
+        self._kind = "T" if request.get("typed") else "R"
         self._payload = b"\0".join([self._id, *(os.fsencode(word) for word in request["run"])]) + b"\0"
         self._timeout = float(request.get("timeout", 120))
         if len(self._payload) > MAX_PAYLOAD:
@@ -108,7 +109,7 @@ class Job:
         deadline = time.monotonic() + self._timeout
         while True:
             if not self._started:
-                self._agent.send("R", self._payload)
+                self._agent.send(self._kind, self._payload)
             seconds = min(60 if self._started else START_SECONDS, max(0, deadline - time.monotonic()))
             lines = [self._agent.line] + ([self._client.connection] if self._client else [])
             ready = self._wait(lines, seconds)
@@ -120,6 +121,9 @@ class Job:
                 requests = self._client.read()
                 if requests is None:
                     self._client = None
+                for request in requests or []:
+                    if "type" in request:
+                        self._agent.send("I", request["type"].encode()[:MAX_PAYLOAD])
                 if requests is None or any("kill" in request for request in requests):
                     deadline = self._kill()
             if time.monotonic() >= deadline:
