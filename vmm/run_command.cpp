@@ -69,9 +69,9 @@ class Files {
   MachineConfig config_;
 };
 
-void add_hints(const BootImage& image, std::vector<LinkHint>& hints) {
+void add_hints(const BootImage& image, bool awaited, std::vector<LinkHint>& hints) {
   for (const ImageSegment& segment : image.segments) {
-    if (segment.executable) hints.push_back({segment.link, segment.memory_size, segment.physical});
+    if (segment.executable) hints.push_back({segment.link, segment.memory_size, segment.physical, awaited});
   }
 }
 
@@ -79,12 +79,12 @@ void add_hints(const BootImage& image, std::vector<LinkHint>& hints) {
 /// bzImage, a boot sector), as the symbol file does. One that gdb alone can read is none of our business.
 std::vector<LinkHint> hints_of(const BootImage& image, const std::string& symbols) {
   std::vector<LinkHint> hints;
-  add_hints(image, hints);
+  add_hints(image, false, hints);
   if (symbols.empty()) return hints;
   const ImageFile file(symbols);
   try {
     const BootImage described = parse_image(file.bytes(), FormatRequest{.format = ImageFormat::kElf64});
-    add_hints(described, hints);
+    add_hints(described, true, hints);
   } catch (const std::exception& error) {
     spdlog::info("{} does not say where its code will be: {}", symbols, error.what());
   }

@@ -74,6 +74,18 @@ TEST_CASE("a page without slot gives its loads, too, and the guest gets what we 
   REQUIRE(guest.loaded() == kAnswer);
 }
 
+TEST_CASE("a fetch from a page without slot leaves the guest, which sees nothing of it when the page is back",
+          "[protect]") {
+  StoreAndLoad guest;
+  guest.bench.vm().protect(std::array{ProtectedPage{Bench::kCode, kAll}});
+  REQUIRE(std::holds_alternative<kvm::ExitEmulationFailure>(guest.run()));
+  REQUIRE(guest.bench.vcpu().state().rip == Bench::kCode);
+
+  guest.bench.vm().protect({});
+  REQUIRE(std::holds_alternative<ExitIo>(guest.bench.resume()));
+  REQUIRE(guest.loaded() == 0x12345678);
+}
+
 TEST_CASE("protection changes as often as one likes, and goes without a trace", "[protect]") {
   StoreAndLoad guest;
   const std::vector<std::vector<ProtectedPage>> steps{{{Bench::kData, kAll}},

@@ -133,7 +133,11 @@ std::vector<Place> Breakpoints::places_of(std::uint64_t linear, States states) c
     if (std::ranges::find(places, place.physical, &Place::physical) == places.end()) places.push_back(place);
   }
   if (!places.empty() || !moves) return places;
-  return {{.physical = hint->physical + (linear - hint->link), .user = lower_half, .promised = true, .paged = true}};
+  return {{.physical = hint->physical + (linear - hint->link),
+           .user = lower_half,
+           .promised = true,
+           .awaited = hint->awaited,
+           .paged = true}};
 }
 
 std::optional<std::byte> Breakpoints::trap_for(const Place& place) const {
@@ -156,6 +160,8 @@ bool Breakpoints::behind_stack_load(const Place& place) const {
 
 void Breakpoints::place_in_memory(Plan& plan, Breakpoint& row) {
   if (row.places.empty()) return;
+  // What lies there until the code comes is data to somebody, who must not read the trap (protect_writable).
+  if (row.places.front().awaited && !host().protect_all) return;
   const auto trap = trap_for(row.places.front());
   if (!trap) return;
   row.mechanism = Mechanism::kMemory;
@@ -281,8 +287,8 @@ void Breakpoints::plan_catchpoints(Plan& plan, States states) const {
 }
 
 /// Pages with traps that the guest may write to, or is still to put the code into: its writes go under the traps. What
-/// is still to come may be unpacked there and moved, so the guest must not read the traps, either; an instruction that
-/// can't be fetched shows that the code is there.
+/// is still to come may be read where it lies now, to be moved, or its place may hold its own compressed form: the
+/// guest must not read the traps, either. An instruction that can't be fetched shows that the code is there.
 void Breakpoints::protect_writable(Plan& plan, HeldPages& held) const {
   using Traps = kvm::ProtectedPage::Traps;
   if (!host().protect_writes) return;
@@ -291,7 +297,7 @@ void Breakpoints::protect_writable(Plan& plan, HeldPages& held) const {
     if (row.mechanism != Mechanism::kMemory) continue;
     for (const Place& place : row.places) {
       const std::uint64_t page = kvm::page_of(place.physical);
-      const bool unseen = place.promised && host().protect_all && !executed_.contains(page);
+      const bool unseen = place.promised && host().protect_all && (place.awaited || !executed_.contains(page));
       if (unseen) pages.insert_or_assign(page, Traps::kAll);
       if (place.promised || place.writable || overwritten_.contains(page)) pages.emplace(page, Traps::kWrites);
     }

@@ -34,6 +34,7 @@ struct LinkHint {
   std::uint64_t link;
   std::uint64_t size;
   std::uint64_t physical;
+  bool awaited = false;  ///< the guest itself is to load or unpack it; until then something else lies there
 };
 
 class Breakpoints {

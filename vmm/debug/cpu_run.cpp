@@ -258,6 +258,10 @@ bool CpuRun::judge(kvm::Vcpu& vcpu, const Verdict& verdict) {
     if (may_be_the_page) {
       get_off_ = true;
       outcome_ = NeedsStillness{.unprotected = true};
+    } else if (crash->signal == gdb::Signal::kIllegal && cpl_of(state_) == 3) {
+      constexpr std::uint8_t kVectorUd = 6;  // as KVM has it: a program must not stop the machine
+      exception_ = kVectorUd;
+      return true;
     } else {
       outcome_ = *crash;
     }

@@ -42,6 +42,7 @@ struct Breakpoint {
     std::uint64_t physical = 0;
     bool user = false;      ///< a user page; or, when promised, in the half of the address space where user mode lives
     bool promised = false;  ///< by a LinkHint, not by the guest's paging
+    bool awaited = false;   ///< promised, and the code is still to come (LinkHint)
     bool paged = false;
     bool writable = false;  ///< by the guest, as far as its paging says
     bool operator==(const Place&) const = default;

@@ -28,6 +28,7 @@ std::vector<Capability> capabilities(const System& system) {
       {KVM_CAP_X86_USER_SPACE_MSR, "X86_USER_SPACE_MSR", "MSR accesses that leave the guest"},
       {KVM_CAP_X86_MSR_FILTER, "X86_MSR_FILTER", "which MSRs do"},
       {KVM_CAP_ADJUST_CLOCK, "ADJUST_CLOCK", "the guest's clock can be set"},
+      {KVM_CAP_EXIT_ON_EMULATION_FAILURE, "EXIT_ON_EMULATION_FAILURE", "no #UD for what KVM cannot emulate"},
       {KVM_CAP_X86_SMM, "X86_SMM", "system management mode"},
   };
   std::vector<Capability> found;

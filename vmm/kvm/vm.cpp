@@ -45,6 +45,14 @@ Vm::Vm(const System& system, const GuestMemory& memory, Chips chips, CpuModel cp
       checked_ioctl(fd(), KVM_REINJECT_CONTROL, "KVM_REINJECT_CONTROL", &reinject);
     }
   }
+  // Else KVM gives the guest a #UD for what its emulator cannot do, such as a fetch from a protected page: in user mode
+  // without a word to us, in the kernel beside the exit.
+  if (system.extension(KVM_CAP_EXIT_ON_EMULATION_FAILURE) != 0) {
+    ::kvm_enable_cap enable{};
+    enable.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE;
+    enable.args[0] = 1;
+    checked_ioctl(fd(), KVM_ENABLE_CAP, "KVM_ENABLE_CAP(EXIT_ON_EMULATION_FAILURE)", &enable);
+  }
   protect({});
 }
 

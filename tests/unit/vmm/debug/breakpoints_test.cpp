@@ -372,6 +372,25 @@ TEST_CASE("a promised page is protected, from reads too, until the guest has map
   REQUIRE(of_user.breakpoints.needs_another_look());
 }
 
+TEST_CASE("a page whose code the guest is to unpack is protected from reads, or nothing is planted there yet") {
+  const std::vector<LinkHint> unpacked{
+      {.link = 0xffffffff80002000, .size = 0x1000, .physical = 0x2000, .awaited = true}};
+  Bench bench(protecting(vtx()), unpacked);
+  fill_registers(bench);
+  bench.insert(0xffffffff80002000);
+  bench.arm();
+  REQUIRE(bench.byte(0x2000) == std::byte{0xcc});
+  REQUIRE(bench.plan->pages == Pages{{0x2000, kAll}});
+
+  Bench bare(vtx(), unpacked);
+  fill_registers(bare);
+  bare.insert(0xffffffff80002000);
+  bare.arm();
+  REQUIRE(bare.byte(0x2000) == kCode);
+  REQUIRE(bare.plan->rows.back().mechanism == Mechanism::kWaiting);
+  REQUIRE(bare.breakpoints.needs_another_look());
+}
+
 TEST_CASE("an address of the lower half is planted in every address space seen; one of the upper half once") {
   Bench bench(vtx());
   bench.turn_paging_on(false);
