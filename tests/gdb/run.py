@@ -19,7 +19,6 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[1:1] = [os.path.join(HERE, "..", "..", "vmm"), os.path.join(HERE, "..", "lab")]
 sys.dont_write_bytecode = True
-os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for gdb
 
 from testing import cli  # noqa: E402
 from testing.header import Key  # noqa: E402

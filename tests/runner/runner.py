@@ -14,7 +14,7 @@ from cli import *  # noqa: E402, F403
 RUNNER = [sys.executable, "-P", os.path.join(TESTING, "__main__.py")]
 TESTS = os.path.join(FOLDER, "tests")
 ROOT = os.path.dirname(guest("kernel64"))
-ENVIRONMENT = dict(os.environ, GDBVM=GDBVM, TMPDIR=os.path.join(FOLDER, "tmp"), XDG_CACHE_HOME=os.path.join(FOLDER, "cache"))
+ENVIRONMENT = dict(os.environ, GDBVM=GDBVM, TMPDIR=os.path.join(FOLDER, "tmp"))
 os.mkdir(TESTS)
 os.mkdir(ENVIRONMENT["TMPDIR"])
 

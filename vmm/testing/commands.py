@@ -64,4 +64,5 @@ def environment(case, machine, folder, ready, program, extension, elsewhere):
     }  # fmt: skip
     kept = {key: value for key, value in os.environ.items() if key != "DEBUGINFOD_URLS"}
     paths = os.pathsep.join([f"{HERE}/in_gdb", *extension.python_path])
-    return kept | {f"GDBVM_TEST_{key}": value for key, value in facts.items()} | {"PYTHONPATH": paths, "TMPDIR": folder}
+    kept |= {f"GDBVM_TEST_{key}": value for key, value in facts.items()}
+    return kept | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": folder}

@@ -6,7 +6,6 @@ does not hold raises Failed, with what was expected and what was found; that end
 import os
 import re
 import sys
-import tempfile
 import threading
 import time
 import typing
@@ -56,7 +55,7 @@ class Stop(typing.NamedTuple):
 # --- gdb's commands
 
 
-_screen = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+_screen = open(os.memfd_create("screen"), "w+", encoding="utf-8", errors="replace")
 
 
 def execute(command):
