@@ -4,7 +4,7 @@
 # gdbvm: image bzImage
 # gdbvm: args -m 96M --initrd {guests}/initramfs.cpio.gz --net user,mac=02:00:00:00:00:07 --virtio-rng
 # gdbvm: append console=hvc0
-# gdbvm: typed virtio-console
+# gdbvm: console virtio-console
 # gdbvm: requires syscall=yes
 # gdbvm: expect-serial address 10\.0\.2\.15, router 10\.0\.2\.2
 # gdbvm: expect-serial inet 10\.0\.2\.15/24

@@ -6,7 +6,7 @@
 # gdbvm: args -m 96M --initrd {guests}/initramfs.cpio.gz --drive {guests}/root.ext2,if=virtio,snapshot --symbols {guests}/vmlinux.boot
 # gdbvm: append console=ttyS0 nokaslr
 # gdbvm: append console=ttyS0 nokaslr root=/dev/vda
-# gdbvm: typed serial
+# gdbvm: console serial
 # gdbvm: requires syscall=yes
 # gdbvm: expect-serial (?s)gdbvm# \S*cat /proc/meminfo.*\nMemTotal: .*gdbvm# \S*mount; echo \$\(\(6 \* 7\)\) is it.*(rootfs|/dev/vda) on / type (rootfs|ext[24]).*\n42 is it\n
 # gdbvm: expect-serial reboot: Power down
