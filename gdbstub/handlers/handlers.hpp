@@ -65,6 +65,8 @@ Reply write_memory_hex(Conversation&, std::string_view args);
 Reply write_memory_binary(Conversation&, std::string_view args);
 Reply physical_mode(Conversation&, std::string_view args);
 Reply set_physical_mode(Conversation&, std::string_view args);
+// search.cpp
+Reply search_memory(Conversation&, std::string_view args);
 // run.cpp
 Reply stop_reason(Conversation&, std::string_view args);
 Reply go_on(Conversation&, std::string_view args);

@@ -35,6 +35,7 @@ constexpr std::array kRows = std::to_array<Row>({
     {"x", read_memory_binary, !kExact, kAnyThread, Refusal::kNumber},
     {"M", write_memory_hex, !kExact, kAnyThread},
     {"X", write_memory_binary, !kExact, kAnyThread},
+    {"qSearch:memory", search_memory, !kExact, kAnyThread, Refusal::kNumber},
     {"qqemu.PhyMemMode", physical_mode, kExact},
     {"Qqemu.PhyMemMode", set_physical_mode},
 
