@@ -11,6 +11,7 @@
 #include <future>
 #include <list>
 #include <optional>
+#include <thread>
 
 #include "gdbstub/server.hpp"
 #include "vmm/asio.hpp"
@@ -139,9 +140,11 @@ class Run {
   Run(const RunOptions& options, bool with_gdb)
       : options_(options),
         files_(options),
-        abilities_(std::async(std::launch::async, [this] { return kvm::probe(system_); }).share()),
+        probe_([this] { return kvm::probe(system_); }),
+        abilities_(probe_.get_future().share()),
         console_(io_, parse_console(options.serial), {.output_only = with_gdb}),
         virtio_ends_(io_, options, with_gdb),
+        prober_(debugger_options(with_gdb).wait ? std::jthread() : std::jthread(std::ref(probe_))),
         debugger_(host(), hints_of(files_.config().image, options.symbols), debugger_options(with_gdb)),
         ticker_(io_),
         farewell_(io_),
@@ -158,6 +161,8 @@ class Run {
                     .on_quit = [this] { end(0); }});
     virtio_ends_.start(debugger_, [this] { end(0); });
     announce();
+    // Not beside the making of the machine: KVM would make the one wait for the other.
+    if (!prober_.joinable()) prober_ = std::jthread(std::ref(probe_));
     if (options_.text_display) {
       display_.emplace(io_, [this]() -> Machine& { return debugger_.machine(); }, [this] { end(0); });
     }
@@ -281,10 +286,12 @@ class Run {
   RunOptions options_;
   kvm::System system_;
   Files files_;
+  std::packaged_task<kvm::HostAbilities()> probe_;
   HostAbilitiesFuture abilities_;
   boost::asio::io_context io_{1};
   Console console_;
   VirtioEnds virtio_ends_;
+  std::jthread prober_;
   Debugger debugger_;
   boost::asio::steady_timer ticker_;
   boost::asio::steady_timer farewell_;

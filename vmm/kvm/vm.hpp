@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <future>
 #include <map>
 #include <span>
 #include <string>
@@ -62,6 +63,7 @@ class Vm {
   std::map<std::uint64_t, Slot> slots_;  // what KVM has now, by base
   std::vector<std::uint32_t> free_ids_;  // with those of slots_: 0, 1, 2, …
   bool msr_exits_enabled_ = false;
+  std::future<void> ticks_dropped_;  // last: its thread uses the rest
 };
 
 }  // namespace vmm::kvm
