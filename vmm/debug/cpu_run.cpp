@@ -24,7 +24,10 @@ CpuRun::CpuRun(RunContext& context, std::shared_ptr<const Plan> plan, unsigned v
       get_off_(assignment.get_off),
       stepping_(assignment.stepped) {}
 
-std::optional<Leg> CpuRun::first(kvm::Vcpu& vcpu) { return leg(vcpu); }
+std::optional<Leg> CpuRun::first(kvm::Vcpu& vcpu) {
+  if (get_off_ && task_.verb == Assignment::Verb::kContinue && !step_off(vcpu)) return {};
+  return leg(vcpu);
+}
 
 std::optional<Leg> CpuRun::next(kvm::Vcpu& vcpu, const StopCause& reported, const CpuState& state) {
   state_ = state;

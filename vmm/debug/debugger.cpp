@@ -241,9 +241,7 @@ void Debugger::stop_clock() try {
 void Debugger::start_clock() try {
   if (clock_ == 0) return;
   machine_->vm().set_clock(std::exchange(clock_, 0));
-  for (unsigned i = 0; i < machine_->vcpu_count(); ++i) {
-    machine_->vcpu(i).call([](kvm::Vcpu& vcpu) { vcpu.note_paused(); });
-  }
+  run_->note_paused();
 } catch (const HostError& error) {
   spdlog::warn("the guest's clock has run on while it stood: {}", error.what());
 }

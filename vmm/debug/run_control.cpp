@@ -290,6 +290,7 @@ bool RunControl::alone_wanted(const Slot& slot) const {
   if (slot.needs_stillness) return true;
   const bool steps_off = slot.get_off || slot.verb == Verb::kStep || slot.at_breakpoint;
   if (!steps_off) return false;
+  if (slot.verb == Verb::kContinue) return false;  // it tries to do without, and says when it can't
   const auto place = walk(slot.state, machine_.memory(), linear_pc(slot.state));
   if (place && !plan_->trace && plan_->plants(place->physical)) return true;
   // A lone stepper needs nothing planted: the step ends before anything else could be hit.
@@ -330,7 +331,7 @@ void RunControl::launch(unsigned vcpu, bool alone) {
   slot.run = std::make_shared<CpuRun>(context_, plan_, vcpu, slot.state, slot.dirty, task);
   slot.dirty = slot.wake = slot.parked = slot.needs_stillness = false;
   slot.not_told.reset();
-  machine_.vcpu(vcpu).run({.course = slot.run});
+  machine_.vcpu(vcpu).run({.course = slot.run, .paused = std::exchange(slot.paused, false)});
 }
 
 bool RunControl::nothing_wakes_it() {

@@ -63,6 +63,10 @@ class RunControl {
   /// All-stop mode begins, and what the debugger asked for, or was still to hear, is forgotten.
   void debugger_left();
   bool non_stop() const { return non_stop_; }
+  /// The guest has stood for its user, and its clock with it: each vCPU's guest is told when it runs again.
+  void note_paused() {
+    for (Slot& slot : slots_) slot.paused = true;
+  }
   /// Some vCPU runs, as far as the debugger knows: one whose stop is still to be told does.
   bool running() const { return to_run() > 0 || !to_tell_.empty(); }
   bool running(unsigned vcpu) const { return slots_.at(vcpu).verb != Verb::kStay; }
@@ -93,6 +97,7 @@ class RunControl {
     CpuState state;
     bool dirty = false;  // KVM does not have `state` yet
     bool wake = false;
+    bool paused = false;  // it stands for the user
     Verb verb = Verb::kStay;
     std::optional<gdb::AddressRange> range;
     bool at_breakpoint = false;    // its last stop was reported as a breakpoint here, and nobody moved it

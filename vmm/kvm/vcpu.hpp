@@ -88,7 +88,7 @@ class Vcpu {
   GuestDebugRegisters guest_debug_registers();
   void set_guest_debug_registers(const GuestDebugRegisters& registers);
   /// Tells a guest that uses kvmclock that it was stopped, so that its watchdogs stay calm (KVM_KVMCLOCK_CTRL); nothing
-  /// to others.
+  /// to others, nor where KVM can't.
   void note_paused();
 
  private:

@@ -80,6 +80,7 @@ class Course {
 struct RunOrder {
   Leg leg{};  ///< when there is no course: until the first stop
   std::shared_ptr<Course> course{};
+  bool paused = false;  ///< it stood for the debugger's user: the guest is told
 };
 
 /// Out: posted exactly once for each run(); ownership of the state, and of the Course, travels with it.

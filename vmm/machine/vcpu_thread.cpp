@@ -162,6 +162,7 @@ void VcpuThread::depart(kvm::Vcpu& vcpu, const Leg& leg) {
 void VcpuThread::obey(kvm::Vcpu& vcpu, const RunOrder& order) {
   StopReport report{.vcpu = index_, .cause = Interrupted{}, .state = {}};
   Leg leg;
+  if (order.paused) vcpu.note_paused();
   try {
     std::optional<Leg> next = order.course ? order.course->first(vcpu) : order.leg;
     while (next) {
