@@ -11,7 +11,7 @@
 #include "common/pvh.h"
 #include "common/traps.h"
 
-enum { kTimerHertz = 100, kLineRounds = 8000 };
+enum { kTimerHertz = 100, kNapHertz = 1000, kLineRounds = 8000 };
 
 /* `mem` fills [kFillStart, kFillEnd): the quadword at address A becomes A * kFillFactor. */
 static const uint64_t kFillStart = 16ull << 20;
@@ -57,10 +57,14 @@ static void mmio(void) {
   for (;; counter = counter + 1) (void)*(volatile const uint32_t*)kUnbackedAddress;
 }
 
-static void hlt(void) {
-  timer_init(kTimerHertz);
+static void sleep_often(unsigned hertz) {
+  timer_init(hertz);
   for (;; counter = counter + 1) __asm__ volatile("sti; hlt");
 }
+
+static void hlt(void) { sleep_often(kTimerHertz); }
+
+static void nap(void) { sleep_often(kNapHertz); }
 
 static void user_spin(void) {
   OUTERMOST_FRAME();
@@ -104,6 +108,7 @@ static const struct bench {
     {"pio", pio},     /* writes port 0x80 */
     {"mmio", mmio},   /* reads where nothing answers */
     {"hlt", hlt},     /* sleeps until a timer interrupt, 100 a second */
+    {"nap", nap},     /* the same, 1000 a second */
     {"user", user},   /* counter++ for ever at CPL3 */
     {"mem", mem},     /* fills 64 MiB at 16 MiB, then spins; says "filled" */
 };

@@ -1,24 +1,27 @@
 """`scripts/bench`: drives gdbvm and Debian's QEMU in turn with the same client and compares; see --help."""
 import argparse
+import datetime
 import json
 import os
 import pathlib
 import platform
-import shutil
 import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 
+import report
+from bare import Bare
 from chart import chart
 from rows import ROWS
-from sides import Cannot, ended, repeated, sides
+from scaling import SERIES
+from sides import Cannot, sides
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build"
 FLOORS = HERE / "floors.json"
+RESULTS, CHART = HERE / "results.json", HERE / "chart.svg"
+README = HERE.parent.parent / "README.md"
 
 
 def arguments():
@@ -30,6 +33,9 @@ def arguments():
     parser.add_argument("--guests", type=pathlib.Path, default=BUILD / "guests", metavar="FOLDER", help="[build/guests]")
     parser.add_argument("--json", metavar="FILE", help="write all numbers there")
     parser.add_argument("--svg", metavar="FILE", help="draw the ratios there")
+    parser.add_argument("--scaling", action="store_true", help="measure also how cost grows with numbers, if all rows are")
+    parser.add_argument("--publish", action="store_true",
+                        help="all rows and scaling, for the tree: README's table, tests/bench/{results.json,chart.svg,floors.json}")
     parser.add_argument("--check", nargs="?", const=FLOORS, metavar="FILE", type=pathlib.Path,
                         help="fail where a ratio is below the one that FILE records [tests/bench/floors.json]")
     options = parser.parse_args()
@@ -38,36 +44,11 @@ def arguments():
         parser.error(f"no such row: {', '.join(sorted(unknown))}; --list names them")
     if options.rounds < 1:
         parser.error("--rounds: at least 1")
+    if options.publish and (options.rows or options.check):
+        parser.error("--publish measures all rows, and makes the floors that --check reads")
+    if options.publish:
+        options.scaling, options.json, options.svg = True, options.json or RESULTS, options.svg or CHART
     return options
-
-
-class Bare:
-    """The physical limit: bare.c, compiled when first asked for."""
-
-    name = "bare"
-
-    def __init__(self, folder):
-        self.program = pathlib.Path(folder) / "bare"
-
-    def measure(self, word):
-        if not self.program.exists():
-            compiler = shutil.which("cc")
-            if compiler is None:
-                raise Cannot("there is no C compiler")
-            subprocess.run([compiler, "-O2", "-o", self.program, HERE / "bare.c"], check=True)
-        return self.echo() if word == "echo" else self.loop(word)
-
-    def echo(self):
-        """Microseconds a round trip, with our client and a server that has nothing to do."""
-        ours, its = socket.socketpair()
-        with ours, its, ended([self.program, "echo"], stdin=its):
-            return 1e6 / repeated(ours, "qC", 5000, acks=False)
-
-    def loop(self, word):
-        done = subprocess.run([self.program, word], capture_output=True, text=True, timeout=60, check=False)
-        if done.returncode != 0:
-            raise Cannot(done.stderr.strip())
-        return float(done.stdout)
 
 
 class Measured:
@@ -130,8 +111,8 @@ def tell(row, found, against):
         if side.cannot is not None:
             print(f"  {'the peer ' if name == 'qemu' else ''}{name} cannot: {side.cannot}")
             continue
-        spread = f"{number(min(side.values))} … {number(max(side.values))}"
-        print(f"  {name:6}{number(side.median):>10} {row.unit}  [{spread}]{compared_with(name, row, against)}")
+        spread = f"{report.number(min(side.values))} … {report.number(max(side.values))}"
+        print(f"  {name:6}{report.number(side.median):>10} {row.unit}  [{spread}]{compared_with(name, row, against)}")
     sys.stdout.flush()
 
 
@@ -139,19 +120,16 @@ def compared_with(name, row, against):
     if name not in against:
         return ""
     if name == Bare.name:
-        return f"  gdbvm reaches {100 * against[name]:.0f} % of it"
+        goal = f" (goal {100 * row.goal_of_bare:.0f} %)" if row.goal_of_bare else ""
+        return f"  gdbvm reaches {100 * against[name]:.0f} % of it{goal}"
     goal = f" (goal {row.goal:g})" if row.goal else ""
-    return f"  gdbvm is {number(against[name])} times better{goal}"
-
-
-def number(value):
-    """Three digits that count."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"  gdbvm is {report.number(against[name])} times better{goal}"
 
 
 def host():
     cpu = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if "model name" in line), "")
-    return {"cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()[0]}
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return {"cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()[0], "date": date}
 
 
 def below_floors(path, results):
@@ -166,8 +144,42 @@ def below_floors(path, results):
             elif ratio is None:
                 said.append(f"{row}: not compared with {other}: {results[row]['sides'][other].get('cannot')}")
             elif ratio < least:
-                said.append(f"{row}: {number(ratio)} times {other}, below the {least:g} that {path.name} records")
+                said.append(f"{row}: {report.number(ratio)} times {other}, below the {least:g} that {path.name} records")
     return said
+
+
+def floors_of(results):
+    """The least that --check takes: a part of what was measured, for hosts are not always alike."""
+    part = 0.6
+    floors = {}
+    for name, row in results.items():
+        watched = {other: float(f"{part * ratio:.2g}") for other, ratio in row["ratios"].items()
+                   if other != Bare.name or row["goal_of_bare"]}
+        if watched:
+            floors[name] = watched
+    lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in floors.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def measure_growth(compared, rounds):
+    """{series: {side: [[number, median] or [number, null, why]]}}"""
+    result = {}
+    for series in SERIES:
+        print(f"\n{series.name}, by {series.counted} [{series.unit}]")
+        lines = {side.name: [] for side in compared}
+        for many in series.numbers:
+            found = {side.name: Measured() for side in compared}
+            for _ in range(rounds):
+                for side in compared:
+                    found[side.name].take(lambda side=side: series.measure(side, many))
+            for name, measured in found.items():
+                lines[name].append([many, measured.median] + ([measured.cannot] if measured.cannot else []))
+        for name, points in lines.items():
+            said = (f"{many}: {report.number(median) if median is not None else why[0]}" for many, median, *why in points)
+            print(f"  {name:6}" + "   ".join(said))
+        sys.stdout.flush()
+        result[series.name] = {"counted": series.counted, "unit": series.unit, "sides": lines}
+    return result
 
 
 def unusable(options, ours):
@@ -201,17 +213,24 @@ def main():
     results = {}
     with tempfile.TemporaryDirectory(prefix="gdbvm-bench-") as folder:
         for row in chosen:
-            found = measure_row(row, (ours, peer), Bare(folder), options.rounds)
+            found = measure_row(row, (ours, peer), Bare(folder, options.guests), options.rounds)
             against = ratios(row, found)
             tell(row, found, against)
             results[row.name] = {
                 "what": row.what, "unit": row.unit, "more_is_better": row.more_is_better, "goal": row.goal,
+                "goal_of_bare": row.goal_of_bare, "why": row.why,
                 "ratios": against, "sides": {name: side.as_json() for name, side in found.items()},
             }
+    present = [side for side in (ours, peer) if side.missing() is None]
+    growth = measure_growth(present, min(options.rounds, 3)) if options.scaling else {}
+    said = {"host": host(), "rows": results, "growth": growth}
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps({"host": host(), "rows": results}, indent=1) + "\n", encoding="utf-8")
+        pathlib.Path(options.json).write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.svg:
-        pathlib.Path(options.svg).write_text(chart(results), encoding="utf-8")
+        pathlib.Path(options.svg).write_text(chart(results, growth), encoding="utf-8")
+    if options.publish:
+        FLOORS.write_text(floors_of(results), encoding="utf-8")
+        report.put_into(README, said)
     fallen = below_floors(options.check, results) if options.check else []
     for sentence in fallen:
         print(f"bench: FAILED: {sentence}", file=sys.stderr)

@@ -1,10 +1,13 @@
-"""One SVG of the ratios: a bar a row, on a logarithmic axis; right of the middle gdbvm is better, a tick is the goal."""
+"""One SVG: a bar a row for the ratios, on a logarithmic axis; right of the middle gdbvm is better, a tick is the goal.
+Below it a panel for each cost that grows with a number, logarithmic both ways."""
 import math
 from xml.sax.saxutils import escape
 
-LEFT, PLOT, RIGHT, LINE, TOP = 150, 480, 190, 24, 56
+LEFT, PLOT, RIGHT, LINE, TOP = 150, 480, 210, 24, 56
 LOW, HIGH = 0.1, 1000.0
 BETTER, WORSE, GREY = "#2a7a4b", "#b5482f", "#777"
+COLOURS = {"gdbvm": BETTER, "qemu": WORSE}
+PANEL_WIDTH, PANEL_HEIGHT = 330, 180
 
 
 def _x(ratio):
@@ -43,14 +46,47 @@ def _bar(name, row, y):
     return parts + [_text(LEFT + PLOT + 8, y + 14, f"{ours:.3g} to {peer:.3g} {row['unit']}", GREY)]
 
 
-def chart(rows):
-    width, height = LEFT + PLOT + RIGHT, TOP + LINE * len(rows) + 16
+def _scale(values, low, high):
+    """A function from a value to a place on a logarithmic axis."""
+    first, last = math.log10(min(values)), math.log10(max(values))
+    return lambda value: low + (high - low) * (math.log10(value) - first) / max(last - first, 1e-9)
+
+
+def _panel(name, series, x, y):
+    points = {side: [p for p in line if p[1] is not None] for side, line in series["sides"].items()}
+    values = [value for line in points.values() for _, value, *_ in line]
+    parts = [_text(x, y + 12, f"{name} [{series['unit']}], by {series['counted']}")]
+    if not values:
+        return parts
+    numbers = [point[0] for line in series["sides"].values() for point in line]
+    across = _scale(numbers, x + 45, x + PANEL_WIDTH - 40)
+    up = _scale(values, y + PANEL_HEIGHT - 34, y + 34)
+    for many in sorted(set(numbers)):
+        parts.append(_text(across(many), y + PANEL_HEIGHT - 12, f"{many:g}", GREY, "middle"))
+    for value in (min(values), max(values)):
+        parts.append(_text(x + 38, up(value) + 4, f"{value:.3g}", GREY, "end"))
+    for side, line in points.items():
+        if not line:
+            continue
+        path = " ".join(f"{across(many):.1f},{up(value):.1f}" for many, value, *_ in line)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[side]}" stroke-width="2"/>')
+        parts += [f'<circle cx="{across(m):.1f}" cy="{up(v):.1f}" r="3" fill="{COLOURS[side]}"/>' for m, v, *_ in line]
+        last = line[-1]
+        parts.append(_text(across(last[0]) + 5, up(last[1]) - 5, side, COLOURS[side]))
+    return parts
+
+
+def chart(rows, growth):
+    width, bars = LEFT + PLOT + RIGHT, TOP + LINE * len(rows) + 16
+    height = bars + (len(growth) + 1) // 2 * PANEL_HEIGHT + 8
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="12">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
         _text(12, 20, "How many times better gdbvm is than QEMU, on the same host, guest and client; tick: goal"),
-        *_axis(height),
+        *_axis(bars),
     ]
     for index, (name, row) in enumerate(rows.items()):
         parts += _bar(name, row, TOP + LINE * index)
+    for index, (name, series) in enumerate(growth.items()):
+        parts += _panel(name, series, 60 + index % 2 * (PANEL_WIDTH + 60), bars + index // 2 * PANEL_HEIGHT)
     return "\n".join([*parts, "</svg>"]) + "\n"

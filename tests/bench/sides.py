@@ -46,22 +46,37 @@ def expanded(reply):
     return re.sub(r"(.)\*(.)", lambda run: run[1] * (ord(run[2]) - 28), reply, flags=re.DOTALL)
 
 
+def packet_of(payload):
+    return b"$%s#%02x" % (payload, sum(payload) & 0xFF)
+
+
+def whole_reply(connection):
+    """One packet, as it came."""
+    reply = connection.recv(1 << 17)
+    while reply[-3:-2] != b"#":
+        more = connection.recv(1 << 17)
+        if not more:
+            raise EOFError(f"the connection was closed behind {reply[-60:]!r}")
+        reply += more
+    return reply
+
+
 def repeated(connection, payload, count, acks):
     """Packets a second. Everything is made ready before, for at 30 µs a packet Python's own share counts; every reply must be
     one whole packet."""
-    packet = b"$%s#%02x" % (payload.encode(), sum(payload.encode()) & 0xFF)
+    packet = packet_of(payload.encode())
     begin = time.perf_counter()
     for _ in range(count):
         connection.sendall(packet)
-        reply = connection.recv(65536)
-        while reply[-3:-2] != b"#":
-            more = connection.recv(65536)
-            if not more:
-                raise EOFError(f"the connection was closed behind {reply!r}")
-            reply += more
+        whole_reply(connection)
         if acks:
             connection.sendall(b"+")
     return count / (time.perf_counter() - begin)
+
+
+def symbol(image, name):
+    lines = subprocess.run(["nm", image], capture_output=True, text=True, check=True).stdout
+    return int(re.search(rf"^(\w+) \w {name}$", lines, re.MULTILINE)[1], 16)
 
 
 class Client(Debugger):
@@ -69,7 +84,8 @@ class Client(Debugger):
 
     def __init__(self, endpoint):
         super().__init__(endpoint)
-        self.ask("qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+")
+        features = expanded(self.ask("qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+"))
+        self.packet_size = int(re.search("PacketSize=([0-9a-f]+)", features)[1], 16)
         if self.ask("QStartNoAckMode") == "OK":
             self.acks = False
         self.thread = re.search(r"thread:([^;]*);", self.ask("?"))[1]
@@ -77,6 +93,14 @@ class Client(Debugger):
     def rate(self, payload, count):
         """Packets a second, each with one packet for an answer."""
         return repeated(self.socket, payload, count, self.acks)
+
+    def exchange(self, payload):
+        """The reply to binary data, as it came: for what is long."""
+        self.socket.sendall(packet_of(payload))
+        reply = whole_reply(self.socket)
+        if self.acks:
+            self.socket.sendall(b"+")
+        return reply
 
     def must(self, payload):
         """Asks for what a server may refuse."""
@@ -128,8 +152,7 @@ class Vm:
         self.process, self.endpoint, self.image, self.said = process, endpoint, image, said
 
     def symbol(self, name):
-        lines = subprocess.run(["nm", self.image], capture_output=True, text=True, check=True).stdout
-        return int(re.search(rf"^(\w+) \w {name}$", lines, re.MULTILINE)[1], 16)
+        return symbol(self.image, name)
 
     def client(self, place=None):
         """Connected, with the guest stopped at a symbol or where it was."""
@@ -176,7 +199,7 @@ class Vm:
 
 
 class Side:
-    """`command(image, words, cpus, endpoint)`: how it is started, held, with its gdb server on a UNIX socket."""
+    """`command(image, words, cpus, mib, endpoint)`: how it is started, held, with its gdb server on a UNIX socket."""
 
     def __init__(self, name, program, guests, command):
         self.name, self.program, self.guests, self.command = name, program, guests, command
@@ -186,25 +209,26 @@ class Side:
         return None if shutil.which(self.program) else f"{self.program} is not there"
 
     @contextlib.contextmanager
-    def boot(self, guest="bench64", words="spin", cpus=1):
+    def boot(self, guest="bench64", words="spin", cpus=1, mib=MEMORY_MIB):
+        """`mib`: of RAM."""
         image = str(self.guests / guest)
         with tempfile.TemporaryDirectory(prefix="gdbvm-bench-") as folder:
             endpoint = f"{folder}/gdb"
             said = f"{folder}/said"
             with open(said, "w", encoding="utf-8") as errors:
-                with ended(self.command(self.program, image, words, cpus, endpoint), stderr=errors) as process:
+                with ended(self.command(self.program, image, words, cpus, mib, endpoint), stderr=errors) as process:
                     yield Vm(process, endpoint, image, said)
 
 
-def _gdbvm(program, image, words, cpus, endpoint):
+def _gdbvm(program, image, words, cpus, mib, endpoint):
     options = ["--wait", "--on-disconnect", "stop", "--serial", "none", "--gdb", f"unix:{endpoint}"]
-    return [program, "run", *options, "-m", f"{MEMORY_MIB}M", "-c", str(cpus), "--append", words, image]
+    return [program, "run", *options, "-m", f"{mib}M", "-c", str(cpus), "--append", words, image]
 
 
-def _qemu(program, image, words, cpus, endpoint):
+def _qemu(program, image, words, cpus, mib, endpoint):
     # qboot: SeaBIOS takes 7 s where real mode is emulated.
     options = ["-accel", "kvm", "-cpu", "host,-arch-capabilities", "-display", "none", "-nodefaults"]
-    options += ["-bios", "qboot.rom", "-m", f"{MEMORY_MIB}M", "-smp", str(cpus), "-gdb", f"unix:{endpoint},server=on,wait=off"]
+    options += ["-bios", "qboot.rom", "-m", f"{mib}M", "-smp", str(cpus), "-gdb", f"unix:{endpoint},server=on,wait=off"]
     return [program, *options, "-S", "-kernel", image, "-append", words]
 
 
