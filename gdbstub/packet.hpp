@@ -39,6 +39,7 @@ class PacketParser {
   std::optional<PacketEvent> take(char c);
   std::optional<PacketEvent> take_between(char c);
   void take_payload(char c);
+  void take_plain(std::string_view& bytes);
   PacketEvent finish(int low_digit);
 
   State state_ = State::kBetween;
