@@ -210,7 +210,7 @@ def main():
         return 2
     if peer.missing():
         print(f"bench: {peer.missing()}, nothing is compared: scripts/setup --bench installs it", file=sys.stderr)
-    results = {}
+    where, results = host(), {}
     with tempfile.TemporaryDirectory(prefix="gdbvm-bench-") as folder:
         for row in chosen:
             found = measure_row(row, (ours, peer), Bare(folder, options.guests), options.rounds)
@@ -223,7 +223,7 @@ def main():
             }
     present = [side for side in (ours, peer) if side.missing() is None]
     growth = measure_growth(present, min(options.rounds, 3)) if options.scaling else {}
-    said = {"host": host(), "rows": results, "growth": growth}
+    said = {"host": where, "rounds": options.rounds, "rows": results, "growth": growth}
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.svg:

@@ -32,9 +32,9 @@ def table(said):
     """Markdown."""
     host = said["host"]
     lines = [
-        f"Measured on {host['date']}: {host['cpu']}, {host['cpus']} CPUs, Linux {host['kernel']} (PVM). Medians; × says how many",
-        "times better gdbvm is than Debian's QEMU; the last column, how much it reaches of what bare KVM ioctls do with the",
-        "same guest.",
+        f"Measured on {host['date']}: {host['cpu']}, {host['cpus']} CPUs, Linux {host['kernel']}, load {host['load']:.1f} before,",
+        f"{said['rounds']} rounds by turns. Medians; × says how many times better gdbvm is than Debian's QEMU; the last column, how much it",
+        "reaches of what bare KVM ioctls do with the same guest.",
         "",
         "| row | what | gdbvm | QEMU | better | goal | of bare |",
         "|---|---|---|---|---|---|---|",

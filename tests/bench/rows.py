@@ -126,7 +126,7 @@ def false_condition(side):
 
 def wait_for_watch(client, address):
     """The next stop must be the watchpoint's; a side whose watchpoints never fire is interrupted."""
-    client.socket.settimeout(3)
+    client.socket.settimeout(10)
     try:
         reply = client.resume("c")
     except TimeoutError:
@@ -326,9 +326,9 @@ ROWS = [
         why="gdb's own share: target description, threads, frame"),
     Row("smp-stop", "raw ^C, 4 busy vCPUs", "ms", LESS, 3, smp_stop, why="the host has fewer CPUs than the guest"),
     Row("exits-pio", "guest: out, exits to nowhere", "exits/s", MORE, None, exits("pio"), Limit("free", "pio"), 0.9,
-        why="the bus lookup and its lock"),
+        why="on top of KVM there are the bus, its lock and the counters of `monitor info exits`"),
     Row("exits-mmio", "guest: reads where no device is", "exits/s", MORE, None, exits("mmio"), Limit("free", "mmio"), 0.9,
-        why="the bus lookup and its lock"),
+        why="on top of KVM there are the bus, its lock and the counters of `monitor info exits`"),
     Row("exits-hlt", "guest: sleeps until a timer of 1000 Hz", "wake-ups/s", MORE, None, exits("nap"), Limit("free", "nap"), 0.9,
         why="ticks that come while the host is busy are dropped, not made up for"),
 ]
