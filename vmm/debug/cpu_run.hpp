@@ -90,6 +90,7 @@ class CpuRun final : public Course {
   void hook(Leg& leg, kvm::Vcpu& vcpu);
   std::array<std::optional<std::uint64_t>, 4> side_addresses(kvm::Vcpu& vcpu);
   bool continue_in_software(kvm::Vcpu& vcpu);
+  bool range_in_software(kvm::Vcpu& vcpu);
   StopCause tidy(const StopCause& cause);
   void give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on);
   bool judge(kvm::Vcpu& vcpu, const Verdict& verdict);
@@ -98,6 +99,7 @@ class CpuRun final : public Course {
   bool judge_looks(kvm::Vcpu& vcpu);
   bool step_off(kvm::Vcpu& vcpu);
   std::optional<CpuState> off_in_software(kvm::Vcpu& vcpu);
+  std::optional<CpuState> simple_step();
   bool stop(gdb::StopReason reason, std::uint64_t address = 0, std::string console = {}, gdb::BreakpointSpec spec = {});
   bool tracing() const { return plan_->trace; }
   /// The next instruction is stepped because it is to be, not only to be looked at.
@@ -118,6 +120,7 @@ class CpuRun final : public Course {
   GuestRegisters guest_registers_;
   std::map<unsigned, std::optional<std::uint64_t>> handlers_;  // by vector, of this IDT
   std::optional<DescriptorTable> handlers_idt_;
+  std::optional<unsigned> software_left_;  // instructions that may still be done here before KVM does one
   std::optional<std::uint8_t> exception_;
   std::uint64_t dr6_ = 0;
   std::vector<MemoryOperand> operands_;  // of the present leg's instruction, when reads are looked for

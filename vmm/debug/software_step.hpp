@@ -1,5 +1,5 @@
 /// One simple instruction done here instead of by the CPU: over a planted int3 without taking it out, so that no other
-/// CPU has to stand still for it.
+/// CPU has to stand still for it; and in a range that is stepped through, where each by KVM costs several system calls.
 #pragma once
 
 #include <optional>
