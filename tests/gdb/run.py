@@ -42,7 +42,7 @@ class Ours(cli.Extension):
     def reason_to_skip(self, case, machine):
         if "local" in case.header and machine.elsewhere:
             return f"needs {machine.elsewhere}"
-        names = [case.image, *re.findall(r"\{guests\}/([\w.-]+)", case.header.get("args", ""))]
+        names = [case.image, *case.header.all("disk"), *re.findall(r"\{guests\}/([\w.-]+)", case.header.get("args", ""))]
         missing = next((name for name in names if not os.path.exists(case.file(name))), None)
         if missing and "linux" in case.header:
             return f"{LINUX} has no {missing}: run guests/linux/build, which takes some minutes"
