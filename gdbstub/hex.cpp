@@ -1,11 +1,19 @@
 #include "gdbstub/hex.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace gdb {
 namespace {
 constexpr std::string_view kDigits = "0123456789abcdef";
-}
+
+/// Of each byte, its two digits.
+constexpr auto kBytes = [] {
+  std::array<std::array<char, 2>, 256> digits{};
+  for (std::size_t i = 0; i < digits.size(); ++i) digits.at(i) = {kDigits[i >> 4], kDigits[i & 15]};
+  return digits;
+}();
+}  // namespace
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -18,8 +26,8 @@ void append_hex(std::string& out, std::span<const std::byte> bytes) {
   std::size_t at = out.size();
   out.resize(at + 2 * bytes.size());
   for (const std::byte byte : bytes) {
-    out[at++] = kDigits[std::to_integer<unsigned>(byte) >> 4];
-    out[at++] = kDigits[std::to_integer<unsigned>(byte) & 15];
+    std::ranges::copy(kBytes[std::to_integer<std::size_t>(byte)], out.begin() + static_cast<std::ptrdiff_t>(at));
+    at += 2;
   }
 }
 

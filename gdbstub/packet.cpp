@@ -1,7 +1,11 @@
 #include "gdbstub/packet.hpp"
 
+#include <emmintrin.h>
+
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <utility>
 
 #include "gdbstub/hex.hpp"
@@ -34,24 +38,35 @@ std::string_view stretch(std::string_view text, Stop stop) {
   return text.substr(0, size);
 }
 
+/// Modulo 256.
 std::uint8_t sum_of(std::string_view text) {
+  __m128i sums = _mm_setzero_si128();
+  std::size_t at = 0;
+  for (; at + sizeof sums <= text.size(); at += sizeof sums) {
+    sums = _mm_add_epi8(sums, _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at)));
+  }
+  std::array<std::uint8_t, sizeof sums> lanes{};
+  std::memcpy(lanes.data(), &sums, sizeof sums);
   std::uint8_t sum = 0;
-  for (const char c : text) sum = static_cast<std::uint8_t>(sum + value_of(c));
+  for (const std::uint8_t lane : lanes) sum = static_cast<std::uint8_t>(sum + lane);
+  for (; at < text.size(); ++at) sum = static_cast<std::uint8_t>(sum + value_of(text[at]));
   return sum;
 }
 
-std::string escape(std::string_view data) {
-  std::string out;
-  out.reserve(data.size() + data.size() / 32);
-  for (;;) {
-    const std::string_view plain = stretch(data, must_escape);
-    out += plain;
-    data.remove_prefix(plain.size());
-    if (data.empty()) return out;
-    out += kEscapeMark;
-    out += flip(data.front());
-    data.remove_prefix(1);
+/// From `at` on, the first character that can't go as it is: one to escape, or one that the next repeats.
+std::size_t find_special(std::string_view text, std::size_t at) {
+  const auto is = [](__m128i characters, char c) { return _mm_cmpeq_epi8(characters, _mm_set1_epi8(c)); };
+  const auto load = [](const char* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); };
+  for (constexpr std::size_t kBlock = sizeof(__m128i); at + kBlock < text.size(); at += kBlock) {
+    const __m128i block = load(text.data() + at);
+    const __m128i repeated = _mm_cmpeq_epi8(block, load(text.data() + at + 1));
+    const __m128i first = _mm_or_si128(is(block, '#'), is(block, '$'));
+    const __m128i second = _mm_or_si128(is(block, kEscapeMark), is(block, '*'));
+    const int found = _mm_movemask_epi8(_mm_or_si128(repeated, _mm_or_si128(first, second)));
+    if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(found)));
   }
+  while (at < text.size() && !must_escape(text[at]) && (at + 1 == text.size() || text[at] != text[at + 1])) ++at;
+  return at;
 }
 
 // A run is written as its character, `*` and the count of the further ones plus 29 as one printable character
@@ -62,29 +77,37 @@ constexpr std::size_t kLongestRepeat = 126 - 29;
 char repeat_mark(std::size_t repeats) { return static_cast<char>(repeats + 29); }
 
 std::size_t usable_repeat(std::size_t repeats) {
-  repeats = std::min(repeats, kLongestRepeat);
   while (std::string_view("#$%*+-}").contains(repeat_mark(repeats))) --repeats;
   return repeats;
 }
 
-std::string run_length_encode(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() + 4);
-  std::size_t written = 0;
-  for (std::size_t at = 0; at + kShortestRepeat < text.size(); ++at) {
-    if (text[at] != text[at + 1]) continue;
+/// Escaped, and run-length encoded.
+void append_encoded(std::string& out, std::string_view text) {
+  for (std::size_t at = 0;;) {
+    const std::size_t special = find_special(text, at);
+    out += text.substr(at, special - at);
+    if (special == text.size()) return;
+    at = special;
     const char c = text[at];
-    const std::size_t end = std::min(text.find_first_not_of(c, at), text.size());
-    if (end - at - 1 < kShortestRepeat) continue;
-    const std::size_t repeats = usable_repeat(end - at - 1);
-    out += text.substr(written, at + 1 - written);
+    if (must_escape(c)) {
+      out += kEscapeMark;
+      out += flip(c);
+      ++at;
+      continue;
+    }
+    const std::string_view rest = text.substr(at + 1, kLongestRepeat);
+    const std::size_t repeats = std::min(rest.find_first_not_of(c), rest.size());
+    if (repeats < kShortestRepeat) {
+      out.append(repeats + 1, c);
+      at += repeats + 1;
+      continue;
+    }
+    const std::size_t told = usable_repeat(repeats);
+    out += c;
     out += '*';
-    out += repeat_mark(repeats);
-    at += repeats;
-    written = at + 1;
+    out += repeat_mark(told);
+    at += told + 1;
   }
-  out += text.substr(written);
-  return out;
 }
 
 }  // namespace
@@ -160,22 +183,20 @@ PacketEvent PacketParser::finish(int low_digit) {
 }
 
 std::string frame(std::string_view payload, char mark) {
-  const std::string body = run_length_encode(escape(payload));
   std::string out;
-  out.reserve(body.size() + 4);
+  out.reserve(payload.size() + payload.size() / 32 + 4);
   out += mark;
-  out += body;
+  append_encoded(out, payload);
+  const std::byte sum{sum_of(std::string_view(out).substr(1))};
   out += '#';
-  const std::byte byte{sum_of(body)};
-  append_hex(out, {&byte, 1});
+  append_hex(out, {&sum, 1});
   return out;
 }
 
 std::size_t escaped_fit(std::string_view data, std::size_t budget) {
-  const auto escapes = static_cast<std::size_t>(std::ranges::count_if(data, must_escape));
-  if (data.size() + escapes <= budget) return data.size();
   std::size_t used = 0;
   for (std::size_t i = 0; i < data.size(); ++i) {
+    if (used + 2 * (data.size() - i) <= budget) break;  // whatever comes
     used += must_escape(data[i]) ? 2 : 1;
     if (used > budget) return i;
   }

@@ -36,6 +36,7 @@ constexpr std::array<std::pair<Register, Register>, 2> kExpedited = {{
 
 std::string expedited_registers(Target& target, ThreadId thread) {
   std::string text;
+  text.reserve(1024);
   for (const auto& [first, last] : kExpedited) {
     for (auto number = std::to_underlying(first); number <= std::to_underlying(last); ++number) {
       const auto reg = target.layout().from_number(number);

@@ -23,18 +23,20 @@ Result<Range> parse_range(Fields& fields) {
   return Range{*address, *length};
 }
 
-// At most `limit` bytes; gdb asks again for what is missing.
-Result<std::vector<std::byte>> read(Conversation& c, std::string_view args, std::size_t limit) {
+// Behind `text`, at most `limit` bytes; gdb asks again for what is missing.
+Result<void> read(Conversation& c, std::string_view args, std::size_t limit, std::string& text) {
   Fields fields(args);
   const auto range = parse_range(fields);
   if (!range) return std::unexpected(range.error());
   if (!fields.done()) return fail("malformed memory request");
-  std::vector<std::byte> bytes(std::min<std::uint64_t>(range->length, limit));
-  if (bytes.empty()) return bytes;
+  const std::size_t before = text.size();
+  text.resize(before + std::min<std::uint64_t>(range->length, limit));
+  const auto bytes = std::as_writable_bytes(std::span(text)).subspan(before);
+  if (bytes.empty()) return {};
   const auto count = c.target.read_memory(c.memory_thread(), c.space, range->address, bytes);
   if (!count) return std::unexpected(count.error());
-  bytes.resize(std::min(*count, bytes.size()));
-  return bytes;
+  text.resize(before + std::min(*count, bytes.size()));
+  return {};
 }
 
 Reply write(Conversation& c, std::uint64_t address, std::span<const std::byte> bytes) {
@@ -47,18 +49,18 @@ Reply write(Conversation& c, std::uint64_t address, std::span<const std::byte> b
 }  // namespace
 
 Reply read_memory_hex(Conversation& c, std::string_view args) {
-  const auto bytes = read(c, args, kPacketSize / 2);
-  if (!bytes) return std::unexpected(bytes.error());
-  std::string text;
-  append_hex(text, *bytes);
-  return text;
+  std::string bytes;
+  const auto done = read(c, args, kPacketSize / 2, bytes);
+  if (!done) return std::unexpected(done.error());
+  return hex_of_text(bytes);
 }
 
 Reply read_memory_binary(Conversation& c, std::string_view args) {
-  const auto bytes = read(c, args, kPacketSize - 1);
-  if (!bytes) return std::unexpected(bytes.error());
-  const std::string_view data(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-  return "b" + std::string(data.substr(0, escaped_fit(data, kPacketSize - 1)));
+  std::string text = "b";
+  const auto done = read(c, args, kPacketSize - 1, text);
+  if (!done) return std::unexpected(done.error());
+  text.resize(escaped_fit(text, kPacketSize));
+  return text;
 }
 
 Reply write_memory_hex(Conversation& c, std::string_view args) {

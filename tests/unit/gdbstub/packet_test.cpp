@@ -107,9 +107,25 @@ TEST_CASE("any payload survives framing") {
   CHECK(round_trip(std::string(500, '*')) == std::string(500, '*'));
 }
 
+TEST_CASE("what is special is found wherever it stands in a long payload") {
+  for (const std::string special : {"#", "$", "}", "*", "aaa", "aaaa", "a*", "}}}}}", "aaaa#"}) {
+    for (std::size_t before = 0; before < 70; ++before) {
+      std::string payload;
+      for (std::size_t i = 0; i < 100; ++i) payload += static_cast<char>('b' + i % 20);
+      payload.insert(before, special);
+      CHECK(round_trip(payload) == payload);
+      CHECK(round_trip(payload.substr(0, before + special.size())) == payload.substr(0, before + special.size()));
+    }
+  }
+}
+
 TEST_CASE("escaped_fit counts what fits") {
   CHECK(escaped_fit("abc", 2) == 2);
   CHECK(escaped_fit("a#c", 2) == 1);
   CHECK(escaped_fit("a#c", 4) == 3);
   CHECK(escaped_fit("", 0) == 0);
+  CHECK(escaped_fit("###", 5) == 2);
+  CHECK(escaped_fit("###", 6) == 3);
+  CHECK(escaped_fit("abc###", 9) == 6);
+  CHECK(escaped_fit("abc###", 8) == 5);
 }
