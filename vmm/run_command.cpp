@@ -16,6 +16,7 @@
 #include "gdbstub/server.hpp"
 #include "vmm/asio.hpp"
 #include "vmm/base/errors.hpp"
+#include "vmm/base/patience.hpp"
 #include "vmm/commands.hpp"
 #include "vmm/console.hpp"
 #include "vmm/debug/debugger.hpp"
@@ -171,7 +172,11 @@ class Run {
   }
 
   int run() {
-    io_.run();
+    while (io_.run_one() != 0) {
+      // A vCPU often stops microseconds after it was let go, and a script asks on that soon.
+      while (debugger_.running() && for_guest_.wait([this] { return io_.poll_one() != 0; })) {
+      }
+    }
     if (display_) display_->show();  // the last state
     display_.reset();
     console_.drain();
@@ -289,6 +294,8 @@ class Run {
   std::packaged_task<kvm::HostAbilities()> probe_;
   HostAbilitiesFuture abilities_;
   boost::asio::io_context io_{1};
+  Patience for_guest_;
+  Patience for_debugger_;
   Console console_;
   VirtioEnds virtio_ends_;
   std::jthread prober_;

@@ -165,19 +165,17 @@ std::uint64_t page_of(std::uint64_t table) { return table & ~(kTableSize - 1); }
 using TablesFound = std::set<std::pair<const Level*, std::uint64_t>>;
 
 /// A large page's entry, or one of a page table, leads to no further table.
+template <typename Entry>
 void add_tables(const GuestMemory& memory, const PagingMode& mode, std::size_t level, std::uint64_t table,
                 TablesFound& found) {
   if (!memory.contains(page_of(table), kTableSize) || !found.emplace(&mode.levels[level], table).second) return;
   if (level + 1 == mode.levels.size()) return;
-  std::array<std::byte, kTableSize> bytes{};
-  const std::size_t entries = std::size_t{1} << mode.levels[level].index_bits;
-  memory.read(table, std::span(bytes).first(entries * mode.entry_size));
-  for (std::size_t i = 0; i < entries; ++i) {
-    std::uint64_t entry = 0;
-    std::memcpy(&entry, &bytes.at(i * mode.entry_size), mode.entry_size);
-    if ((entry & kPresent) == 0) continue;
-    if (mode.levels[level].may_map && (entry & kLargePage) != 0) continue;
-    add_tables(memory, mode, level + 1, entry & kAddressMask, found);
+  std::array<Entry, kTableSize / sizeof(Entry)> buffer{};
+  const auto entries = std::span(buffer).first(std::size_t{1} << mode.levels[level].index_bits);
+  memory.read(table, std::as_writable_bytes(entries));
+  const std::uint64_t looked_at = mode.levels[level].may_map ? kPresent | kLargePage : kPresent;
+  for (const Entry entry : entries) {
+    if ((entry & looked_at) == kPresent) add_tables<Entry>(memory, mode, level + 1, entry & kAddressMask, found);
   }
 }
 
@@ -188,7 +186,8 @@ std::vector<std::uint64_t> table_pages(std::span<const CpuState> roots, const Gu
   for (const CpuState& root : roots) {
     if ((root.cr0 & kCr0Pg) == 0) continue;
     const PagingMode mode = paging_mode(root);
-    add_tables(memory, mode, 0, root.cr3 & mode.root_mask, found);
+    const auto add = mode.entry_size == 8 ? add_tables<std::uint64_t> : add_tables<std::uint32_t>;
+    add(memory, mode, 0, root.cr3 & mode.root_mask, found);
   }
   std::vector<std::uint64_t> pages;
   for (const auto& [level, table] : found) pages.push_back(page_of(table));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <tuple>
 
 #include "vmm/base/errors.hpp"
 #include "vmm/cpu/page_walk.hpp"
@@ -81,6 +82,10 @@ bool Breakpoints::contains(const gdb::BreakpointSpec& spec) const {
   return std::ranges::find(rows_, spec, &Row::spec) != rows_.end();
 }
 
+bool Breakpoints::watches() const {
+  return !catchpoints.rows().empty() || std::ranges::any_of(rows_, is_watch, &Row::spec);
+}
+
 void Breakpoints::clear() {
   rows_.clear();
   counts_.clear();
@@ -107,8 +112,25 @@ std::shared_ptr<Breakpoint::Counts> Breakpoints::counts_of(const gdb::Breakpoint
   return counts;
 }
 
+Breakpoints::Spaces Breakpoints::spaces_of(States states) const {
+  const auto add = [](std::vector<CpuState>& spaces, CpuState state, std::optional<std::uint64_t> cr3) {
+    if (cr3 && (state.cr0 & kCr0Pg) != 0) state.cr3 = *cr3;
+    const auto paging = [](const CpuState& of) { return std::tuple(of.cr0, of.cr3, of.cr4, of.efer); };
+    if (std::ranges::find(spaces, paging(state), paging) == spaces.end()) spaces.push_back(state);
+  };
+  Spaces spaces;
+  for (const CpuState* state : states) {
+    add(spaces.present, *state, {});
+    add(spaces.lower_half, *state, cr3_filter);
+  }
+  for (const CpuState& root : roots_) {
+    if (!cr3_filter) add(spaces.lower_half, root, {});
+  }
+  return spaces;
+}
+
 /// All pages that the address means to the vCPUs; or else the one that the image promises.
-std::vector<Place> Breakpoints::places_of(std::uint64_t linear, States states) const {
+std::vector<Place> Breakpoints::places_of(std::uint64_t linear, const Spaces& spaces) const {
   const auto hint = std::ranges::find_if(hints_, [&](const LinkHint& row) {
     return linear >= row.link && linear - row.link < row.size &&
            memory_->contains(row.physical + (linear - row.link), 1);
@@ -116,15 +138,10 @@ std::vector<Place> Breakpoints::places_of(std::uint64_t linear, States states) c
   const bool moves = hint != hints_.end() && hint->link != hint->physical;
   const bool lower_half = is_user_half(linear);
   std::vector<Place> places;
-  std::vector<CpuState> spaces;
-  for (const CpuState* state : states) spaces.push_back(*state);
-  // An address of the lower half means another page in every address space.
-  if (lower_half && !cr3_filter) spaces.insert(spaces.end(), roots_.begin(), roots_.end());
-  for (CpuState& state : spaces) {
-    const bool paged = (state.cr0 & kCr0Pg) != 0;
-    if (paged && cr3_filter && lower_half) state.cr3 = *cr3_filter;
+  for (const CpuState& state : lower_half ? spaces.lower_half : spaces.present) {
     const auto found = code_at(state, *memory_, linear, moves);
     if (!found) continue;
+    const bool paged = (state.cr0 & kCr0Pg) != 0;
     const bool writable = found->writable || (state.cr0 & kCr0Wp) == 0;
     const Place place{.physical = found->physical,
                       .user = paged && found->user,
@@ -182,12 +199,12 @@ std::set<std::uint64_t> Breakpoints::all_handlers(States states) const {
 }
 
 /// The `hbreak`s. On a user page, whose code may run where no register fires, a trap lies beside the register.
-void Breakpoints::plan_hardware(Plan& plan, States states) {
+void Breakpoints::plan_hardware(Plan& plan, const Spaces& spaces) {
   std::vector<Breakpoint> beside;
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
     if (plan.rows[i].spec.type != BreakpointType::kHardware) continue;
     give_register(plan, i);
-    plan.rows[i].places = places_of(plan.rows[i].spec.address, states);
+    plan.rows[i].places = places_of(plan.rows[i].spec.address, spaces);
     if (host().execute_registers_user || std::ranges::none_of(plan.rows[i].places, &Place::user)) continue;
     Breakpoint& trap = beside.emplace_back();
     trap.spec = plan.rows[i].spec;
@@ -199,12 +216,12 @@ void Breakpoints::plan_hardware(Plan& plan, States states) {
 }
 
 /// The software breakpoints and the handlers of caught exceptions.
-void Breakpoints::plan_execution(Plan& plan, States states) {
+void Breakpoints::plan_execution(Plan& plan, States states, const Spaces& spaces) {
   std::vector<std::size_t> software;
   for (std::size_t i = 0; i < plan.rows.size(); ++i) {
     Breakpoint& row = plan.rows[i];
     if (row.spec.type != BreakpointType::kSoftware) continue;
-    row.places = places_of(row.spec.address, states);
+    row.places = places_of(row.spec.address, spaces);
     software.push_back(i);
   }
   const auto user = [&](std::size_t i) { return std::ranges::any_of(plan.rows[i].places, &Place::user); };
@@ -234,7 +251,7 @@ void Breakpoints::plan_execution(Plan& plan, States states) {
 
 /// What user mode runs into shows at the guest's #BP handler, which a register watches (CpuRun); when `hbreak`s have
 /// them all, a trap does.
-void Breakpoints::plan_hook(Plan& plan, States states) {
+void Breakpoints::plan_hook(Plan& plan, States states, const Spaces& spaces) {
   constexpr unsigned kVectorBp = 3;
   const bool register_free = std::ranges::any_of(plan.registers, [](const auto& slot) { return !slot; });
   if (!plan.user_traps || plan.trace || register_free) return;
@@ -247,7 +264,7 @@ void Breakpoints::plan_hook(Plan& plan, States states) {
     Breakpoint row;
     row.spec.address = handler;
     row.ours = true;
-    row.places = places_of(handler, states);
+    row.places = places_of(handler, spaces);
     place_in_memory(plan, row);
     plan.rows.push_back(std::move(row));
   }
@@ -311,6 +328,7 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
   VMM_CHECK(!armed_);
   auto plan = std::make_shared<Plan>();
   plan->cr3_filter = cr3_filter;
+  plan->rows.reserve(rows_.size());
   for (const Row& wish : rows_) {
     Breakpoint row;
     row.spec = wish.spec;
@@ -320,12 +338,13 @@ std::shared_ptr<const Plan> Breakpoints::plan(States states) {
   }
   plan_catchpoints(*plan, states);
   for (const CpuState* state : states) remember_root(*state);
-  plan_hardware(*plan, states);
+  const Spaces spaces = spaces_of(states);
+  plan_hardware(*plan, spaces);
   const WatchContext context{host(), *memory_, states, roots_, stacks_};
   HeldPages held(context);
   plan_watchpoints(*plan, context, held);
-  plan_execution(*plan, states);
-  plan_hook(*plan, states);
+  plan_execution(*plan, states, spaces);
+  plan_hook(*plan, states, spaces);
   if (plan->trace) {
     for (Breakpoint& row : plan->rows) {
       if (is_watch(row.spec) || row.mechanism == Mechanism::kWaiting) continue;

@@ -51,6 +51,8 @@ class Breakpoints {
   /// Forgets all: breakpoints, catchpoints, the filter, the counts.
   void clear();
   bool empty() const { return rows_.empty(); }
+  /// Something else than where code runs: data, or what a catchpoint catches.
+  bool watches() const;
 
   Catchpoints catchpoints;
   /// Breakpoints in the lower half of the address space count in this address space only.
@@ -85,14 +87,20 @@ class Breakpoints {
     std::shared_ptr<const gdb::BreakpointActions> actions;
   };
   using States = std::span<const CpuState* const>;
+  /// Whose page tables an address is looked for in, each once.
+  struct Spaces {
+    std::vector<CpuState> present;     ///< the vCPUs'
+    std::vector<CpuState> lower_half;  ///< where an address means another page in every address space
+  };
+  Spaces spaces_of(States states) const;
   std::shared_ptr<Breakpoint::Counts> counts_of(const gdb::BreakpointSpec& spec);
-  std::vector<Breakpoint::Place> places_of(std::uint64_t linear, States states) const;
+  std::vector<Breakpoint::Place> places_of(std::uint64_t linear, const Spaces& spaces) const;
   std::optional<std::byte> trap_for(const Breakpoint::Place& place) const;
   bool behind_stack_load(const Breakpoint::Place& place) const;
   void place_in_memory(Plan& plan, Breakpoint& row);
-  void plan_hardware(Plan& plan, States states);
-  void plan_execution(Plan& plan, States states);
-  void plan_hook(Plan& plan, States states);
+  void plan_hardware(Plan& plan, const Spaces& spaces);
+  void plan_execution(Plan& plan, States states, const Spaces& spaces);
+  void plan_hook(Plan& plan, States states, const Spaces& spaces);
   void plan_catchpoints(Plan& plan, States states) const;
   void protect_writable(Plan& plan, HeldPages& held) const;
   std::set<std::uint64_t> all_handlers(States states) const;

@@ -22,7 +22,8 @@ CpuRun::CpuRun(RunContext& context, std::shared_ptr<const Plan> plan, unsigned v
       state_(state),
       dirty_(dirty),
       get_off_(assignment.get_off),
-      stepping_(assignment.stepped) {}
+      stepping_(assignment.stepped),
+      software_left_(assignment.software_left) {}
 
 std::optional<Leg> CpuRun::first(kvm::Vcpu& vcpu) {
   if (get_off_ && task_.verb == Assignment::Verb::kContinue && !step_off(vcpu)) return {};
@@ -32,6 +33,12 @@ std::optional<Leg> CpuRun::first(kvm::Vcpu& vcpu) {
 std::optional<Leg> CpuRun::next(kvm::Vcpu& vcpu, const StopCause& reported, const CpuState& state) {
   state_ = state;
   dirty_ = false;
+  // A step of such an instruction neither halts the CPU nor changes its debug registers.
+  const bool simple = stepping_ && software_left_.value_or(0) > 0 &&
+                      looks_simple(launched_, context_.machine.memory(), context_.machine.planted());
+  if (!simple) software_left_.reset();
+  if (!simple) own_registers_.reset();
+  followed_ = 0;
   outcome_ = Parked{};
   StopCause cause = tidy(reported);
   std::uint64_t guests = 0;
@@ -76,6 +83,7 @@ void CpuRun::give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on) {
   }
   if (dirty_) vcpu.set_state(state_);
   dirty_ = false;
+  software_left_ = 0;  // else it would come an instruction late
   vcpu.raise_debug_exception(dr6);
 }
 
@@ -83,11 +91,12 @@ void CpuRun::give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on) {
 
 std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
   launched_ = state_;
-  software_left_.reset();
-  while (continue_in_software(vcpu) || range_in_software(vcpu)) {
+  while (continue_in_software(vcpu) || step_by_software(vcpu)) {
     if (!judge(vcpu, StepDone{})) return {};
     launched_ = state_;
   }
+  if (!follow_in_software(vcpu)) return {};
+  launched_ = state_;
   const bool asked = asked_to_step();
   const bool step = asked || tracing();
   Leg leg;
@@ -199,23 +208,74 @@ bool CpuRun::continue_in_software(kvm::Vcpu& vcpu) {
   return true;
 }
 
-/// The simple instructions of a range that is stepped through without interrupts are done here, many times faster than
-/// by KVM, which does one now and then: so a request to stop is heard, and whatever KVM has for this CPU comes.
-bool CpuRun::range_in_software(kvm::Vcpu& vcpu) {
+/// The simple instructions among those that are stepped without interrupts are done here, many times faster than by
+/// KVM, which does one now and then: so a request to stop is heard, and whatever KVM has for this CPU comes.
+bool CpuRun::step_by_software(kvm::Vcpu& vcpu) {
   constexpr unsigned kMost = 1000;
-  const bool ranges = task_.verb == Assignment::Verb::kStep && task_.range && !tracing() && !task_.lifted;
-  if (!ranges || task_.wake || exception_ || !context_.block_interrupts || !host_.block_interrupts) return false;
+  if (!may_step_by_software()) return false;
   if (!software_left_) {
-    const bool may =
-        !plan_->any_watch() && vcpu.activity() == kvm::Vcpu::Activity::kRunning && !GuestRegisters::any(vcpu);
+    // Asking KVM costs as much as a step.
+    if (!looks_simple(state_, context_.machine.memory(), context_.machine.planted())) return false;
+    const bool may = vcpu.activity() == kvm::Vcpu::Activity::kRunning && !has_own_registers(vcpu);
     software_left_ = may ? kMost : 0;
   }
+  return next_by_software();
+}
+
+bool CpuRun::may_step_by_software() const {
+  const bool steps = task_.verb == Assignment::Verb::kStep && !tracing() && !task_.lifted && !plan_->any_watch();
+  return steps && !task_.wake && !exception_ && context_.block_interrupts && host_.block_interrupts;
+}
+
+bool CpuRun::next_by_software() {
   if (*software_left_ == 0) return false;
   --*software_left_;
   const auto behind = simple_step();
   if (!behind) return false;
   state_ = *behind;
   return dirty_ = true;
+}
+
+/// Behind a breakpoint whose condition did not hold the guest often comes to it again soon. A few instructions done
+/// here cost less than two entries of the guest: to get off it, and to run into it. False: it is not to run on.
+bool CpuRun::follow_in_software(kvm::Vcpu& vcpu) {
+  constexpr unsigned kMost = 256;  // before KVM brings what waits for this CPU, such as an interrupt
+  const bool follows = to_follow_ > 0 && task_.verb == Assignment::Verb::kContinue && !task_.alone && !tracing();
+  if (!follows || task_.wake || exception_ || plan_->any_watch() || has_own_registers(vcpu)) return true;
+  bool came_again = false;
+  for (; to_follow_ > 0 && followed_ < kMost; ++followed_) {
+    const Breakpoint* row = get_off_ ? nullptr : plan_->at(linear_pc(state_));
+    if (row != nullptr) {
+      came_again = true;
+      if (!judge_hit(vcpu, hit_of(*row))) return false;
+      continue;
+    }
+    --to_follow_;
+    const auto behind = simple_step();
+    if (!behind) break;
+    state_ = *behind;
+    dirty_ = true;
+    get_off_ = at_breakpoint_ = false;
+  }
+  to_follow_ = 0;
+  if (came_again) {
+    following_.succeeded();
+  } else {
+    following_.failed();
+  }
+  return true;
+}
+
+bool CpuRun::has_own_registers(kvm::Vcpu& vcpu) {
+  if (!own_registers_) own_registers_ = GuestRegisters::any(vcpu);
+  return *own_registers_;
+}
+
+bool CpuRun::step_at_once() {
+  if (task_.range || !software_left_ || !may_step_by_software() || !next_by_software()) return false;
+  get_off_ = at_breakpoint_ = false;
+  stop(gdb::StopReason::kSignal);
+  return true;
 }
 
 // --- what a stop leads to; true: it runs on -----------------------------------------------------------------
@@ -316,7 +376,7 @@ bool CpuRun::step_off(kvm::Vcpu& vcpu) {
 
 /// The next instruction, done here, where no data watchpoint and no register of the guest's own would notice.
 std::optional<CpuState> CpuRun::off_in_software(kvm::Vcpu& vcpu) {
-  if (plan_->any_watch() || GuestRegisters::any(vcpu)) return std::nullopt;
+  if (plan_->any_watch() || has_own_registers(vcpu)) return std::nullopt;
   return simple_step();
 }
 
@@ -339,6 +399,8 @@ bool CpuRun::judge_hit(kvm::Vcpu& vcpu, const Hit& hit) {
     at_breakpoint_ = true;
     return stop(hit_of(row).reason, 0, verdict.why, row.spec);
   }
+  constexpr unsigned kNear = 64;
+  to_follow_ = following_.due() ? kNear : 0;
   return step_off(vcpu);
 }
 

@@ -18,6 +18,7 @@
 
 #include "gdbstub/types.hpp"
 #include "gdbstub/x86/registers.hpp"
+#include "vmm/base/backoff.hpp"
 #include "vmm/debug/breakpoints.hpp"
 #include "vmm/debug/guest_registers.hpp"
 #include "vmm/debug/memory_operands.hpp"
@@ -52,6 +53,8 @@ struct Assignment {
   bool alone = false;   ///< no other CPU runs, nothing is planted: at most one instruction, unless …
   bool solo = false;    ///< … no other CPU is to run, either
   bool lifted = false;  ///< the plan's pages are not protected
+  /// Steps that may be done in software before KVM does one again; empty: it is not known whether any may.
+  std::optional<unsigned> software_left{};
 };
 
 class CpuRun final : public Course {
@@ -73,6 +76,9 @@ class CpuRun final : public Course {
 
   std::optional<Leg> first(kvm::Vcpu& vcpu) override;
   std::optional<Leg> next(kvm::Vcpu& vcpu, const StopCause& cause, const CpuState& state) override;
+  /// For the I/O thread, instead of a run: the one step that is wanted, if it can be done here and now; then outcome()
+  /// and the rest are as after a run. Every vCPU stands, and nothing is watched.
+  bool step_at_once();
 
   const Outcome& outcome() const { return outcome_; }
   const CpuState& state() const { return state_; }
@@ -84,13 +90,19 @@ class CpuRun final : public Course {
   bool stepped() const { return stepping_; }
   /// Its stop was told as a breakpoint here.
   bool at_breakpoint() const { return at_breakpoint_; }
+  /// For the next Assignment, if no vCPU runs before.
+  std::optional<unsigned> software_left() const { return software_left_; }
 
  private:
   std::optional<Leg> leg(kvm::Vcpu& vcpu);
   void hook(Leg& leg, kvm::Vcpu& vcpu);
   std::array<std::optional<std::uint64_t>, 4> side_addresses(kvm::Vcpu& vcpu);
   bool continue_in_software(kvm::Vcpu& vcpu);
-  bool range_in_software(kvm::Vcpu& vcpu);
+  bool step_by_software(kvm::Vcpu& vcpu);
+  bool may_step_by_software() const;
+  bool follow_in_software(kvm::Vcpu& vcpu);
+  bool has_own_registers(kvm::Vcpu& vcpu);
+  bool next_by_software();
   StopCause tidy(const StopCause& cause);
   void give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on);
   bool judge(kvm::Vcpu& vcpu, const Verdict& verdict);
@@ -120,7 +132,11 @@ class CpuRun final : public Course {
   GuestRegisters guest_registers_;
   std::map<unsigned, std::optional<std::uint64_t>> handlers_;  // by vector, of this IDT
   std::optional<DescriptorTable> handlers_idt_;
-  std::optional<unsigned> software_left_;  // instructions that may still be done here before KVM does one
+  std::optional<unsigned> software_left_;  // as of the Assignment
+  std::optional<bool> own_registers_;      // the guest has debug registers of its own enabled
+  Backoff following_;
+  unsigned to_follow_ = 0;  // instructions to do here, in the hope of coming to a breakpoint again
+  unsigned followed_ = 0;   // since KVM did one
   std::optional<std::uint8_t> exception_;
   std::uint64_t dr6_ = 0;
   std::vector<MemoryOperand> operands_;  // of the present leg's instruction, when reads are looked for

@@ -208,7 +208,6 @@ void Debugger::run(std::span<const RunControl::Order> orders) {
     if (orders[i].verb != RunControl::Verb::kStay) extended_.at(i).reset();
   }
   looks_ = 0;
-  if (!run_->running()) start_clock();
   run_->start(orders);
   if (run_->running() && breakpoints_.needs_another_look()) host_.hurry();
 }
@@ -233,14 +232,21 @@ gdb::StopEvent Debugger::stop_of(gdb::ThreadId thread) const {
 /// The time that the guest stands for its user does not pass for it (KVM API document, 4.29, 4.71), as far as KVM's
 /// clock is the guest's. Without that, it can be debugged all the same.
 void Debugger::stop_clock() try {
-  if (clock_ == 0) clock_ = machine_->vm().clock();
+  if (clock_ != 0) return;
+  clock_ = machine_->vm().clock();
+  stands_since_ = std::chrono::steady_clock::now();
 } catch (const HostError& error) {
   spdlog::warn("the guest's clock runs on while it stands: {}", error.what());
 }
 
 void Debugger::start_clock() try {
   if (clock_ == 0) return;
+  // Its watchdogs count seconds: one word for many short pauses is enough.
+  constexpr std::chrono::milliseconds kWorthAWord{100};
   machine_->vm().set_clock(std::exchange(clock_, 0));
+  untold_pause_ += std::chrono::steady_clock::now() - stands_since_;
+  if (untold_pause_ < kWorthAWord) return;
+  untold_pause_ = {};
   run_->note_paused();
 } catch (const HostError& error) {
   spdlog::warn("the guest's clock has run on while it stood: {}", error.what());
@@ -276,6 +282,7 @@ void Debugger::tell(gdb::StopEvent event) {
 }
 
 void Debugger::planned(const Plan& plan) {
+  start_clock();
   const std::string news = watch_news_.of(plan);
   if (!news.empty() && listener_ != nullptr) listener_->console(news);
 }

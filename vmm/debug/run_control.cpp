@@ -57,12 +57,29 @@ void RunControl::start(std::span<const Order> orders) {
     begin.push_back(i);
   }
   if (parking_) return;  // they start with the others
+  if (!others_run && step_at_once(begin)) return;
   if (!others_run) return advance();
   // Beside others that run on by the same plan, unless it takes their standing still.
   for (const unsigned i : begin) {
     if (alone_wanted(slots_[i])) return ask_to_park();
   }
   for (const unsigned i : begin) launch(i, false);
+}
+
+/// True when all that is wanted is one step of one vCPU, and it is done: the vCPU's thread need not hear of it. Waking
+/// it and being told costs many times as much.
+bool RunControl::step_at_once(std::span<const unsigned> begin) {
+  if (begin.size() != 1 || to_run() != 1 || breakpoints_.watches() || !to_tell_.empty()) return false;
+  const unsigned vcpu = begin.front();
+  Slot& slot = slots_[vcpu];
+  if (slot.verb != Verb::kStep || slot.run == nullptr || slot.not_told || slot.needs_stillness) return false;
+  const auto run =
+      std::make_shared<CpuRun>(context_, nothing_planned_, vcpu, slot.state, slot.dirty, assignment(slot, true));
+  if (!run->step_at_once()) return false;
+  slot.run = run;
+  slot.parked = false;
+  report({.vcpu = vcpu, .cause = Interrupted{}, .state = run->state()});
+  return true;
 }
 
 void RunControl::stop(gdb::StopEvent event) {
@@ -102,6 +119,7 @@ void RunControl::report(const StopReport& report) {
   slot.dirty = slot.run->dirty();
   slot.get_off = slot.run->must_get_off();
   slot.at_breakpoint = slot.run->at_breakpoint();
+  slot.software_left = slot.run->software_left();
   settle(report.vcpu, report.cause);
   if (all_parked()) return advance();
   if (!parking_ && slot.verb != Verb::kStay && slot.parked) launch(report.vcpu, false);
@@ -315,19 +333,25 @@ void RunControl::run_together() {
   }
 }
 
-void RunControl::launch(unsigned vcpu, bool alone) {
-  Slot& slot = slots_[vcpu];
+Assignment RunControl::assignment(const Slot& slot, bool alone) const {
   const std::uint64_t pc = linear_pc(slot.state);
   const bool here = slot.at_breakpoint && (plan_->at(pc) != nullptr || plan_->caught_at(pc) != nullptr);
-  const Assignment task{.verb = slot.verb,
-                        .range = slot.range,
-                        .get_off = slot.get_off || here || slot.needs_stillness,
-                        .wake = slot.wake,
-                        .stepped = slot.run != nullptr && slot.run->stepped(),
-                        .planted = !alone,
-                        .alone = alone,
-                        .solo = alone && slot.verb == Verb::kStep && !slot.lifted && to_run() == 1,
-                        .lifted = alone && slot.lifted};
+  return {.verb = slot.verb,
+          .range = slot.range,
+          .get_off = slot.get_off || here || slot.needs_stillness,
+          .wake = slot.wake,
+          .stepped = slot.run != nullptr && slot.run->stepped(),
+          .planted = !alone,
+          .alone = alone,
+          .solo = alone && slot.verb == Verb::kStep && !slot.lifted && to_run() == 1,
+          .lifted = alone && slot.lifted,
+          .software_left = slot.software_left};
+}
+
+void RunControl::launch(unsigned vcpu, bool alone) {
+  Slot& slot = slots_[vcpu];
+  const Assignment task = assignment(slot, alone);
+  for (Slot& any : slots_) any.software_left.reset();  // it may wake or reset others
   slot.run = std::make_shared<CpuRun>(context_, plan_, vcpu, slot.state, slot.dirty, task);
   slot.dirty = slot.wake = slot.parked = slot.needs_stillness = false;
   slot.not_told.reset();

@@ -100,15 +100,17 @@ class RunControl {
     bool paused = false;  // it stands for the user
     Verb verb = Verb::kStay;
     std::optional<gdb::AddressRange> range;
-    bool at_breakpoint = false;    // its last stop was reported as a breakpoint here, and nobody moved it
-    bool get_off = false;          // its next instruction is stepped over whatever lies there
-    bool needs_stillness = false;  // … while all others stand
-    bool lifted = false;           // … and no page is protected
+    bool at_breakpoint = false;             // its last stop was reported as a breakpoint here, and nobody moved it
+    bool get_off = false;                   // its next instruction is stepped over whatever lies there
+    bool needs_stillness = false;           // … while all others stand
+    bool lifted = false;                    // … and no page is protected
+    std::optional<unsigned> software_left;  // as of the Assignment
     std::shared_ptr<CpuRun> run;
     std::optional<gdb::StopEvent> stop_wanted;  // stop_one()
     std::optional<CpuRun::Stopped> not_told;    // it happened while another event stopped the machine
   };
 
+  bool step_at_once(std::span<const unsigned> begin);
   void advance();
   void go();
   void give_up();
@@ -118,6 +120,7 @@ class RunControl {
   bool tell_kept_event();
   bool run_one_alone();
   void run_together();
+  Assignment assignment(const Slot& slot, bool alone) const;
   void launch(unsigned vcpu, bool alone);
   void settle(unsigned vcpu, const StopCause& cause);
   void stopped(unsigned vcpu, CpuRun::Stopped stopped);
@@ -133,7 +136,8 @@ class RunControl {
   Breakpoints& breakpoints_;
   RunOwner& owner_;
   std::vector<Slot> slots_;
-  std::shared_ptr<const Plan> plan_ = std::make_shared<Plan>();
+  const std::shared_ptr<const Plan> nothing_planned_ = std::make_shared<Plan>();
+  std::shared_ptr<const Plan> plan_ = nothing_planned_;
   bool non_stop_ = false;
   bool parking_ = false;
   bool check_halted_ = false;

@@ -252,6 +252,16 @@ bool decide(Effects& step, const ConditionRow& row, bool holds) {
   return moved && kept && step.write(0, holds ? *moved : *kept);
 }
 
+/// Of all the tables above.
+constexpr auto kSimple = [] {
+  std::array<bool, ZYDIS_MNEMONIC_MAX_VALUE + 1> simple{};
+  for (const PlainRow& row : kPlain) simple.at(row.mnemonic) = true;
+  for (const ArithmeticRow& row : kArithmetic) simple.at(row.mnemonic) = true;
+  for (const ShiftRow& row : kShifts) simple.at(row.mnemonic) = true;
+  for (const ConditionRow& row : kConditions) simple.at(row.jump) = simple.at(row.set) = simple.at(row.move) = true;
+  return simple;
+}();
+
 bool execute(Effects& step) {
   const ZydisMnemonic mnemonic = step.head().mnemonic;
   const auto* plain = std::ranges::find(kPlain, mnemonic, &PlainRow::mnemonic);
@@ -287,17 +297,29 @@ bool can_try(const CpuState& state) {
   return (state.rflags & kRflagsTf) == 0 && (state.cr4 & kCr4Cet) == 0 && !checks_alignment;
 }
 
-}  // namespace
-
-std::optional<CpuState> step_in_software(const CpuState& state, GuestMemory& memory, PlantedBytes& planted,
-                                         const LeaveToCpu& leave_to_cpu) {
+/// The instruction at the program counter, if it is a simple one.
+std::optional<Instruction> simple_instruction(const CpuState& state, const GuestMemory& memory,
+                                              const PlantedBytes& planted) {
   if (!can_try(state)) return {};
   std::array<std::byte, kLongestInstruction> code{};
   const std::size_t length = quiet_fetch(state, memory, planted, code);
-  const auto instruction = decode(state, std::span(code).first(length));
-  if (!instruction || has_special_prefix(*instruction)) return {};
+  auto instruction = decode(state, std::span(code).first(length));
+  if (!instruction || !kSimple.at(instruction->head.mnemonic) || has_special_prefix(*instruction)) return {};
   // All of it must be inside the code segment.
   if (!may_jump_to(state, state.rip + instruction->head.length - 1)) return {};
+  return instruction;
+}
+
+}  // namespace
+
+bool looks_simple(const CpuState& state, const GuestMemory& memory, const PlantedBytes& planted) {
+  return simple_instruction(state, memory, planted).has_value();
+}
+
+std::optional<CpuState> step_in_software(const CpuState& state, GuestMemory& memory, PlantedBytes& planted,
+                                         const LeaveToCpu& leave_to_cpu) {
+  const auto instruction = simple_instruction(state, memory, planted);
+  if (!instruction) return {};
   Effects step(state, *instruction, memory, planted, leave_to_cpu);
   if (!execute(step) || !may_jump_to(state, step.after().rip)) return {};
   step.store(planted);

@@ -213,25 +213,23 @@ std::vector<kvm::DebugRegister> registers_for(Kind kind, std::uint64_t first, st
 
 HeldPages::Known HeldPages::find() const {
   Known known;
-  const auto add = [&](const CpuState& state, std::uint64_t linear, const std::string& what) {
-    if (const auto found = walk(state, context_.memory, linear))
-      known.stacks.try_emplace(kvm::page_of(found->physical), what);
-  };
   for (std::size_t i = 0; i < context_.states.size(); ++i) {
     const CpuState& state = *context_.states[i];
+    const auto add = [&](std::uint64_t linear, bool of_interrupts) {
+      const auto found = walk(state, context_.memory, linear);
+      if (found) known.stacks.push_back({kvm::page_of(found->physical), i, of_interrupts});
+    };
     const bool long_mode = (state.efer & kEferLma) != 0;
     const std::uint64_t base = long_mode ? 0 : state.segments[kSs].base;
     constexpr std::uint64_t kFrames = 512;  // what a few nested handlers push
     for (const std::uint64_t below : {std::uint64_t{0}, std::uint64_t{1}, kFrames}) {
-      add(state, base + state.gpr[kRsp] - below, fmt::format("the stack of CPU {}", i));
+      add(base + state.gpr[kRsp] - below, false);
     }
     // RSP0-RSP2 and IST1-IST7 of a 64-bit TSS, ESP0 of a 32-bit one (SDM 3A 7.7, 7.2.1).
     const auto stack_of = [&](std::uint64_t offset, std::size_t size) {
       std::uint64_t top = 0;
       const auto bytes = std::as_writable_bytes(std::span(&top, 1)).first(size);
-      if (read_linear(state, context_.memory, state.tr.base + offset, bytes) == size && top != 0) {
-        add(state, top - 1, fmt::format("an interrupt stack of CPU {}", i));
-      }
+      if (read_linear(state, context_.memory, state.tr.base + offset, bytes) == size && top != 0) add(top - 1, true);
     };
     if (state.tr.limit < 0x67) continue;
     if (!long_mode) stack_of(4, 4);
@@ -245,7 +243,9 @@ HeldPages::Known HeldPages::find() const {
 
 std::optional<std::string> HeldPages::holder_of(std::uint64_t page) {
   if (!known_) known_ = find();
-  if (const auto stack = known_->stacks.find(page); stack != known_->stacks.end()) return stack->second;
+  if (const auto stack = std::ranges::find(known_->stacks, page, &Stack::page); stack != known_->stacks.end()) {
+    return fmt::format("{} stack of CPU {}", stack->of_interrupts ? "an interrupt" : "the", stack->cpu);
+  }
   if (std::ranges::binary_search(known_->tables, page)) return "a page table";
   if (context_.stacks.contains(page)) return "a stack";
   return std::nullopt;

@@ -41,8 +41,13 @@ class HeldPages {
   std::optional<std::string> likely_holder_of(std::uint64_t page);
 
  private:
+  struct Stack {
+    std::uint64_t page;
+    std::size_t cpu;
+    bool of_interrupts;
+  };
   struct Known {
-    std::map<std::uint64_t, std::string> stacks;
+    std::vector<Stack> stacks;
     std::vector<std::uint64_t> tables;  // in order
   };
   Known find() const;

@@ -179,7 +179,6 @@ void Vcpu::set_state(const CpuState& wanted) {
     checked_ioctl(fd_.get(), KVM_SET_REGS, "KVM_SET_REGS", &regs);
   }
   synced_ = false;
-  armed_.reset();
 }
 
 std::optional<std::uint64_t> Vcpu::find_msr(std::uint32_t index) {

@@ -62,6 +62,7 @@ struct Cpu {
       accesses.push_back(access);
       return leave;
     });
+    if (after) REQUIRE(looks_simple(state, memory, planted));
     if (after) state = *after;
     return after.has_value();
   }
