@@ -1,14 +1,14 @@
 """The physical limit: bare.c, compiled when first asked for."""
 import dataclasses
 import pathlib
-import shutil
 import socket
 import subprocess
 import time
 
-from sides import Cannot, ended, repeated, symbol
+from client import compiled, exchange
+from sides import Cannot, ended, symbol
 
-HERE = pathlib.Path(__file__).resolve().parent
+ROUND_TRIPS = 5000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +29,7 @@ class Bare:
 
     def measure(self, limit):
         if not self.program.exists():
-            compiler = shutil.which("cc")
-            if compiler is None:
-                raise Cannot("there is no C compiler")
-            subprocess.run([compiler, "-O2", "-o", self.program, HERE / "bare.c"], check=True)
+            compiled("bare.c", self.program)
         number = {"echo": self._echo, "make": self._make}.get(limit.mode, self._drive)(limit)
         return number * limit.factor
 
@@ -40,7 +37,7 @@ class Bare:
         """Microseconds a round trip, with our client and a server that has nothing to do."""
         ours, its = socket.socketpair()
         with ours, its, ended([self.program, "echo"], stdin=its):
-            return 1e6 / repeated(ours, "qC", 5000, acks=False)
+            return 1e6 * exchange(ours, [b"qC"], ROUND_TRIPS)[0] / ROUND_TRIPS
 
     def _make(self, _):
         """Milliseconds."""

@@ -15,7 +15,7 @@ from bare import Bare
 from chart import chart
 from rows import ROWS
 from scaling import SERIES
-from sides import Cannot, sides
+from sides import ByGdb, Cannot, sides
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build"
@@ -74,7 +74,9 @@ class Measured:
     def as_json(self):
         if self.cannot is not None:
             return {"cannot": self.cannot}
-        return {"median": self.median, "min": min(self.values), "max": max(self.values), "rounds": self.values}
+        said = {"median": self.median, "min": min(self.values), "max": max(self.values), "rounds": self.values}
+        shares = [value.gdb_share for value in self.values if isinstance(value, ByGdb)]
+        return said | ({"gdb_share": statistics.median(shares)} if shares else {})
 
 
 def measure_row(row, compared, bare, rounds):

@@ -5,6 +5,7 @@ import time
 
 import gdb
 
+shares = []  # of the time of each command that was measured, what gdb's own computing took
 order = json.loads(os.environ["GDBVM_BENCH"])
 FILL_START = 16 << 20  # of bench64's `mem`
 LINE_ROUNDS = 8000  # of its bench_line
@@ -18,18 +19,24 @@ def execute(command):
     return gdb.execute(command, to_string=True)
 
 
-def seconds(command):
-    start = time.perf_counter()
-    execute(command)
-    return time.perf_counter() - start
+def seconds(*commands):
+    start, busy = time.perf_counter(), time.process_time()
+    for command in commands:
+        execute(command)
+    elapsed = time.perf_counter() - start
+    shares.append((time.process_time() - busy) / elapsed)
+    return elapsed
 
 
 def value(expression):
     return int(gdb.parse_and_eval(expression))
 
 
+CONNECT = f"target remote {order['endpoint']}"
+
+
 def connect():
-    execute(f"target remote {order['endpoint']}")
+    execute(CONNECT)
 
 
 def expect(expression, wanted):
@@ -108,11 +115,8 @@ def hits(count):
 
 
 def attach():
-    """The time until gdb has its prompt back, the guest running before."""
-    start = time.perf_counter()
-    connect()
-    execute("info threads")
-    return time.perf_counter() - start
+    """Milliseconds until gdb has its prompt back, the guest running before."""
+    return 1e3 * seconds(CONNECT, "info threads")
 
 
 def read(mib):
@@ -172,7 +176,7 @@ def main():
     execute("set confirm off")
     execute("set pagination off")
     try:
-        answer = TASKS[order["task"]](**arguments)
+        answer = {"number": TASKS[order["task"]](**arguments), "gdb_share": shares[-1]}
         execute("disconnect")  # batch gdb would kill the VM in the end
     except (Cannot, gdb.error) as error:
         answer = str(error)

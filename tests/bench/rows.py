@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import cpu_table
-from bare import Limit
+from bare import ROUND_TRIPS, Limit
 from sides import MEMORY_MIB, Cannot, expanded
 
 LINE_ROUNDS = 8000  # kLineRounds of guests/bench64
@@ -37,7 +37,7 @@ def round_trip(side):
     with side.boot() as vm, vm.client("spin") as client:
         if not client.ask("qC").startswith("QC"):
             raise Cannot("it does not know qC")
-        return 1e6 / client.rate("qC", 5000)
+        return 1e6 / client.rate("qC", ROUND_TRIPS, "QC")
 
 
 def loop(client):
@@ -53,7 +53,7 @@ def step(side):
     with side.boot() as vm, vm.client("spin") as client:
         length, counter, place = len(loop(client)), vm.symbol("counter"), client.pc()
         before = client.quadword(counter)
-        result = client.rate(f"vCont;s:{client.thread}", 500 * length)
+        result = client.rate(f"vCont;s:{client.thread}", 500 * length, "T05")
         if client.pc() != place or client.quadword(counter) != before + 500:
             raise Cannot("a step is not one instruction")
         return result
@@ -95,14 +95,8 @@ def hits(client, address, counter, count):
     client.resume("c")
     by_itself = client.quadword(counter) == before + 1
     before = client.quadword(counter)
-    begin = time.perf_counter()
-    for _ in range(count):
-        if not by_itself:
-            client.must(f"z1,{address:x},1")
-            client.resume(f"vCont;s:{client.thread}")
-            client.must(f"Z1,{address:x},1")
-        client.resume("c")
-    elapsed = time.perf_counter() - begin
+    step_off = [f"z1,{address:x},1", f"vCont;s:{client.thread}", f"Z1,{address:x},1"]
+    elapsed, _ = client.exchange([*([] if by_itself else step_off), "c"], count)
     made = client.quadword(counter) - before
     if client.pc() != address or not count - 1 <= made <= count:
         raise Cannot(f"{made} calls were made, not {count}")
@@ -145,7 +139,7 @@ def watch(side):
         client.must(f"Z2,{address:x},8")
         wait_for_watch(client, address)
         before = client.quadword(address)
-        result = client.rate("c", 500)
+        result = client.rate("c", 500, "T05")
         if client.quadword(address) != before + 500:
             raise Cannot("not every write was a hit")
         return result
@@ -181,7 +175,7 @@ def watch_every_write(side):
         plain = rounds_a_second(client, address)
         client.must(f"Z2,{address:x},8")
         wait_for_watch(client, address)
-        return plain / client.rate("c", 500)
+        return plain / client.rate("c", 500, "T05")
 
 
 def watch_neighbour(side):
@@ -220,7 +214,7 @@ def memory(side):
 
 def attach(side):
     with side.boot() as vm:
-        return 1e3 * vm.gdb("attach", "spin", running=True)
+        return vm.gdb("attach", "spin", running=True)
 
 
 def transfer(task):
@@ -237,12 +231,10 @@ def read_raw(side):
         binary = client.ask(f"x{FILL_START:x},0") == "b"
         piece = 1 << (client.packet_size.bit_length() - (2 if binary else 3))
         end = FILL_START + (MIB[side.name] << 20)
-        begin = time.perf_counter()
-        for address in range(FILL_START, end, piece):
-            reply = client.exchange(b"%c%x,%x" % (b"x" if binary else b"m", address, piece))
-            if len(reply) < piece:
-                raise Cannot(f"it sent {len(reply)} bytes for {piece}")
-        elapsed = time.perf_counter() - begin
+        asked = [f"{'x' if binary else 'm'}{address:x},{piece:x}" for address in range(FILL_START, end, piece)]
+        elapsed, received = client.exchange(asked, wanted="b" if binary else "")
+        if received < end - FILL_START:
+            raise Cannot(f"it sent {received} bytes for {end - FILL_START}")
         if client.quadword(end - 8) != (end - 8) * FILL_FACTOR & (1 << 64) - 1:
             raise Cannot("what was read is not what the guest has written")
         return MIB[side.name] / elapsed
@@ -255,11 +247,9 @@ def write_raw(side):
         content = os.urandom(piece)
         body = re.sub(rb"[#$}*]", lambda mark: b"}" + bytes([mark[0][0] ^ 0x20]), content) if binary else content.hex().encode()
         end = FILL_START + (MIB[side.name] << 20)
-        begin = time.perf_counter()
-        for address in range(FILL_START, end, piece):
-            if b"OK" not in client.exchange(b"%c%x,%x:%s" % (b"X" if binary else b"M", address, piece, body)):
-                raise Cannot("a write is refused")
-        elapsed = time.perf_counter() - begin
+        mark = b"X" if binary else b"M"
+        told = [b"%c%x,%x:%s" % (mark, address, piece, body) for address in range(FILL_START, end, piece)]
+        elapsed, _ = client.exchange(told, wanted="OK")
         if client.quadword(end - 8) != int.from_bytes(content[-8:], "little"):
             raise Cannot("what was written is not there")
         return MIB[side.name] / elapsed

@@ -14,6 +14,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "cli"))
+from client import Refused, exchange  # noqa: E402
 from rsp import Debugger  # noqa: E402 - the raw client of the tests
 
 MEMORY_MIB = 128
@@ -46,37 +47,18 @@ def expanded(reply):
     return re.sub(r"(.)\*(.)", lambda run: run[1] * (ord(run[2]) - 28), reply, flags=re.DOTALL)
 
 
-def packet_of(payload):
-    return b"$%s#%02x" % (payload, sum(payload) & 0xFF)
-
-
-def whole_reply(connection):
-    """One packet, as it came."""
-    reply = connection.recv(1 << 17)
-    while reply[-3:-2] != b"#":
-        more = connection.recv(1 << 17)
-        if not more:
-            raise EOFError(f"the connection was closed behind {reply[-60:]!r}")
-        reply += more
-    return reply
-
-
-def repeated(connection, payload, count, acks):
-    """Packets a second. Everything is made ready before, for at 30 µs a packet Python's own share counts; every reply must be
-    one whole packet."""
-    packet = packet_of(payload.encode())
-    begin = time.perf_counter()
-    for _ in range(count):
-        connection.sendall(packet)
-        whole_reply(connection)
-        if acks:
-            connection.sendall(b"+")
-    return count / (time.perf_counter() - begin)
-
-
 def symbol(image, name):
     lines = subprocess.run(["nm", image], capture_output=True, text=True, check=True).stdout
     return int(re.search(rf"^(\w+) \w {name}$", lines, re.MULTILINE)[1], 16)
+
+
+class ByGdb(float):
+    """A number that gdb came to, and `gdb_share`: how much of the time gdb's own computing took, which no server can spare."""
+
+    def __new__(cls, number, gdb_share):
+        made = super().__new__(cls, number)
+        made.gdb_share = gdb_share
+        return made
 
 
 class Client(Debugger):
@@ -90,17 +72,17 @@ class Client(Debugger):
             self.acks = False
         self.thread = re.search(r"thread:([^;]*);", self.ask("?"))[1]
 
-    def rate(self, payload, count):
-        """Packets a second, each with one packet for an answer."""
-        return repeated(self.socket, payload, count, self.acks)
+    def exchange(self, payloads, rounds=1, wanted=""):
+        """Each of the payloads, as text or bytes, when the one before is answered: (seconds, bytes received)."""
+        raw = [payload.encode() if isinstance(payload, str) else payload for payload in payloads]
+        try:
+            return exchange(self.socket, raw, rounds, self.acks, wanted.encode())
+        except Refused as why:
+            raise Cannot(str(why)) from None
 
-    def exchange(self, payload):
-        """The reply to binary data, as it came: for what is long."""
-        self.socket.sendall(packet_of(payload))
-        reply = whole_reply(self.socket)
-        if self.acks:
-            self.socket.sendall(b"+")
-        return reply
+    def rate(self, payload, count, wanted):
+        """Packets a second, each with one packet for an answer that begins with `wanted`."""
+        return count / self.exchange([payload], count, wanted)[0]
 
     def must(self, payload):
         """Asks for what a server may refuse."""
@@ -195,7 +177,7 @@ class Vm:
                     raise Cannot(f"gdb came to no answer; it said: {said.read()[-300:].strip()}") from None
         if isinstance(answer, str):
             raise Cannot(answer)
-        return answer
+        return ByGdb(**answer)
 
 
 class Side:
