@@ -174,7 +174,7 @@ class Run {
   int run() {
     while (io_.run_one() != 0) {
       // A vCPU often stops microseconds after it was let go, and a script asks on that soon.
-      while (debugger_.running() && for_guest_.wait([this] { return io_.poll_one() != 0; })) {
+      while (debugger_.running() && patience_.wait([this] { return io_.poll_one() != 0; })) {
       }
     }
     if (display_) display_->show();  // the last state
@@ -294,8 +294,7 @@ class Run {
   std::packaged_task<kvm::HostAbilities()> probe_;
   HostAbilitiesFuture abilities_;
   boost::asio::io_context io_{1};
-  Patience for_guest_;
-  Patience for_debugger_;
+  Patience patience_;
   Console console_;
   VirtioEnds virtio_ends_;
   std::jthread prober_;

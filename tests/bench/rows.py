@@ -276,7 +276,9 @@ MORE, LESS = True, False
 STEP, STEP_LINE = Limit("step", "spin", "spin"), Limit("step", "line", "bench_line")
 # The counter goes up twice a call.
 RUN_LINE = Limit("free", "line", factor=LOOP_INSTRUCTIONS * LINE_ROUNDS / 2)
-STOPS = "a stop is four hand-overs between client, server and vCPU thread, each some 10 µs here; the guest is no part of it"
+STEPS = "a server that only echoes takes more than half of it; one step in 16 is KVM's, for a store that may be to a page table"
+STOPS = "a stop is four hand-overs between client, server and vCPU thread, each some 10 µs here, and the guest's way to it"
+NEARBY = "one pass in four is KVM's, for a store that may be to a page table"
 ONE_BY_ONE = "bounded by bare single steps"
 AS_FAST = "gdb plants one breakpoint and lets the guest run, so both run at the guest's speed"
 IN_GDB = "gdb itself takes most of the time, handling packets byte by byte, and that is the same with both"
@@ -288,7 +290,7 @@ ROWS = [
         why="most of it is pages of shared libraries"),
     Row("round-trip", "raw qC", "µs", LESS, 3, round_trip, Limit("echo"),
         why="a server that does nothing but echo takes two thirds of it"),
-    Row("step", "raw vCont;s", "steps/s", MORE, 8, step, STEP, why=STOPS),
+    Row("step", "raw vCont;s", "steps/s", MORE, 8, step, STEP, why=STEPS),
     Row("stepi", "gdb: stepi 2000", "steps/s", MORE, 2, stepi, STEP, why=IN_GDB),
     Row("range-step", "raw vCont;r over a loop", "instructions/s", MORE, None, range_step, STEP_LINE, 0.8,
         why="each step is armed anew, as KVM loses it behind an emulated access on VT-x"),
@@ -301,7 +303,7 @@ ROWS = [
     Row("hit", "raw: hit of a breakpoint and continue", "hits/s", MORE, 5, hit, Limit("hit", "calls", "bench_hit"), why=STOPS),
     Row("hit-gdb", "gdb: continue 500 at a breakpoint", "hits/s", MORE, None, hit_by_gdb, Limit("hit", "calls", "bench_hit")),
     Row("false-condition", "gdb: break f if i == 20000", "passes/s", MORE, 100, false_condition,
-        Limit("hit", "calls", "bench_hit"), why="bounded by bare hits, which here take as long as KVM's emulator needs for a call"),
+        Limit("hit", "calls", "bench_hit"), why=NEARBY),
     Row("watch", "raw Z2: hits of a page-protected watchpoint", "hits/s", MORE, None, watch, Limit("free", "mmio")),
     Row("watch-write", "the guest writes the watched variable in each round: slower than a plain run", "times", LESS, None,
         watch_every_write),

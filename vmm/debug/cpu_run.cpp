@@ -12,6 +12,13 @@
 
 namespace vmm {
 
+namespace {
+
+/// Instructions done here behind or off breakpoints before KVM brings what waits for this CPU, such as an interrupt.
+constexpr unsigned kMostFollowed = 256;
+
+}  // namespace
+
 CpuRun::CpuRun(RunContext& context, std::shared_ptr<const Plan> plan, unsigned vcpu, const CpuState& state, bool dirty,
                const Assignment& assignment)
     : context_(context),
@@ -34,7 +41,7 @@ std::optional<Leg> CpuRun::next(kvm::Vcpu& vcpu, const StopCause& reported, cons
   state_ = state;
   dirty_ = false;
   // A step of such an instruction neither halts the CPU nor changes its debug registers.
-  const bool simple = stepping_ && software_left_.value_or(0) > 0 &&
+  const bool simple = stepping_ && host_.step_enters_handlers && software_left_.value_or(0) > 0 &&
                       looks_simple(launched_, context_.machine.memory(), context_.machine.planted());
   if (!simple) software_left_.reset();
   if (!simple) own_registers_.reset();
@@ -90,13 +97,12 @@ void CpuRun::give_to_guest(kvm::Vcpu& vcpu, std::uint64_t dr6, bool goes_on) {
 // --- how it departs ---------------------------------------------------------------------------------------
 
 std::optional<Leg> CpuRun::leg(kvm::Vcpu& vcpu) {
+  if (!follow_in_software(vcpu)) return {};
   launched_ = state_;
-  while (continue_in_software(vcpu) || step_by_software(vcpu)) {
+  while (std::exchange(stepped_off_, false) || continue_in_software(vcpu) || step_by_software(vcpu)) {
     if (!judge(vcpu, StepDone{})) return {};
     launched_ = state_;
   }
-  if (!follow_in_software(vcpu)) return {};
-  launched_ = state_;
   const bool asked = asked_to_step();
   const bool step = asked || tracing();
   Leg leg;
@@ -223,8 +229,10 @@ bool CpuRun::step_by_software(kvm::Vcpu& vcpu) {
 }
 
 bool CpuRun::may_step_by_software() const {
-  const bool steps = task_.verb == Assignment::Verb::kStep && !tracing() && !task_.lifted && !plan_->any_watch();
-  return steps && !task_.wake && !exception_ && context_.block_interrupts && host_.block_interrupts;
+  // A single step beside other CPUs is to give them time.
+  const bool steps = task_.verb == Assignment::Verb::kStep && (task_.range || task_.alone);
+  const bool looked_at = tracing() || task_.lifted || plan_->any_watch();
+  return steps && !looked_at && !task_.wake && !exception_ && context_.block_interrupts && host_.block_interrupts;
 }
 
 bool CpuRun::next_by_software() {
@@ -239,15 +247,15 @@ bool CpuRun::next_by_software() {
 /// Behind a breakpoint whose condition did not hold the guest often comes to it again soon. A few instructions done
 /// here cost less than two entries of the guest: to get off it, and to run into it. False: it is not to run on.
 bool CpuRun::follow_in_software(kvm::Vcpu& vcpu) {
-  constexpr unsigned kMost = 256;  // before KVM brings what waits for this CPU, such as an interrupt
   const bool follows = to_follow_ > 0 && task_.verb == Assignment::Verb::kContinue && !task_.alone && !tracing();
   if (!follows || task_.wake || exception_ || plan_->any_watch() || has_own_registers(vcpu)) return true;
-  bool came_again = false;
-  for (; to_follow_ > 0 && followed_ < kMost; ++followed_) {
+  bool came_again = stepped_off_ = false;
+  for (; to_follow_ > 0 && followed_ < kMostFollowed; ++followed_) {
     const Breakpoint* row = get_off_ ? nullptr : plan_->at(linear_pc(state_));
-    if (row != nullptr) {
+    if (row != nullptr && lies_here(*row)) {
       came_again = true;
       if (!judge_hit(vcpu, hit_of(*row))) return false;
+      stepped_off_ = false;  // a vCPU that goes on has no use for the end of a step
       continue;
     }
     --to_follow_;
@@ -264,6 +272,13 @@ bool CpuRun::follow_in_software(kvm::Vcpu& vcpu) {
     following_.failed();
   }
   return true;
+}
+
+/// What was planted on a promise may lie elsewhere than where its address leads so far.
+bool CpuRun::lies_here(const Breakpoint& row) const {
+  if (row.mechanism != Breakpoint::Mechanism::kMemory) return true;
+  const auto place = walk(state_, context_.machine.memory(), row.spec.address);
+  return place && std::ranges::find(row.places, place->physical, &Breakpoint::Place::physical) != row.places.end();
 }
 
 bool CpuRun::has_own_registers(kvm::Vcpu& vcpu) {
@@ -364,11 +379,13 @@ bool CpuRun::step_off(kvm::Vcpu& vcpu) {
   if (!task_.planted || tracing()) return true;
   const auto place = walk(state_, context_.machine.memory(), linear_pc(state_));
   if (!place || !plan_->plants(place->physical)) return true;
-  if (const auto behind = off_in_software(vcpu)) {
+  const auto behind = followed_ < kMostFollowed ? off_in_software(vcpu) : std::nullopt;
+  if (behind) {
+    ++followed_;
     state_ = *behind;
     dirty_ = true;
     get_off_ = at_breakpoint_ = false;
-    return judge_step(vcpu);
+    return stepped_off_ = true;
   }
   outcome_ = NeedsStillness{.unprotected = false};
   return false;

@@ -101,6 +101,7 @@ class CpuRun final : public Course {
   bool step_by_software(kvm::Vcpu& vcpu);
   bool may_step_by_software() const;
   bool follow_in_software(kvm::Vcpu& vcpu);
+  bool lies_here(const Breakpoint& row) const;
   bool has_own_registers(kvm::Vcpu& vcpu);
   bool next_by_software();
   StopCause tidy(const StopCause& cause);
@@ -127,7 +128,8 @@ class CpuRun final : public Course {
   bool get_off_;
   bool stepping_ = false;  // the present leg is a step
   bool at_breakpoint_ = false;
-  CpuState launched_;  // what the present leg began with
+  bool stepped_off_ = false;  // in software, and it is still to be judged
+  CpuState launched_;         // what the present leg began with
   HandlerHooks hooks_;
   GuestRegisters guest_registers_;
   std::map<unsigned, std::optional<std::uint64_t>> handlers_;  // by vector, of this IDT

@@ -266,10 +266,13 @@ std::chrono::milliseconds Debugger::tick() {
   for (unsigned i = 0; i < machine_->vcpu_count(); ++i) asleep = machine_->vcpu(i).asleep_since_last_look() && asleep;
   if (asleep) {
     run_->check_halted();
-  } else if (breakpoints_.looks_again()) {
-    run_->rearm();
+    return kSeldom;
   }
-  return kSeldom;
+  if (!breakpoints_.looks_again()) return kSeldom;
+  // That wakes every vCPU, so whether one sleeps is seen from one look that does not to the next.
+  rearmed_ = !rearmed_;
+  if (rearmed_) run_->rearm();
+  return kSeldom / 2;
 }
 
 // --- what a stop leads to ------------------------------------------------------------------------------------

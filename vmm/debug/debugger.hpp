@@ -138,6 +138,7 @@ class Debugger final : public gdb::Target, private gdb::Breakpoints, private Run
   bool ended_ = false;
   bool block_interrupts_ = true;
   unsigned looks_ = 0;       // since the last resume, for what is not mapped
+  bool rearmed_ = false;     // by the last of those that come seldom
   std::uint64_t clock_ = 0;  // the guest's, while it stands for the user
   std::chrono::steady_clock::time_point stands_since_;
   std::chrono::steady_clock::duration untold_pause_{};  // the guest's CPUs are still to be told of

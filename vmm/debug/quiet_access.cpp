@@ -70,7 +70,10 @@ std::optional<DataAccess> quiet_data_access(const CpuState& state, const GuestMe
   if (mode_of(state) != CpuMode::kLong64) linear &= kLow32;
   if (linear % kPage + wanted.size > kPage) return {};
   const auto page = walk(state, memory, linear);
-  if (!page || !page_allows_data(state, *page, wanted) || !memory.contains(page->physical, wanted.size)) return {};
+  if (!page || !page_allows_data(state, *page, wanted)) return {};
+  const bool backed =
+      wanted.written ? memory.writable(page->physical, wanted.size) : memory.contains(page->physical, wanted.size);
+  if (!backed) return {};
   if (wanted.written) {
     if (page->physical % wanted.size != 0 || planted.any_in(page->physical, wanted.size)) return {};
     if (!on_stack_page(state, linear) && may_be_known_paging_entry(state, memory, page->physical)) return {};

@@ -119,7 +119,7 @@ void RunControl::report(const StopReport& report) {
   slot.dirty = slot.run->dirty();
   slot.get_off = slot.run->must_get_off();
   slot.at_breakpoint = slot.run->at_breakpoint();
-  slot.software_left = slot.run->software_left();
+  if (all_parked()) slot.software_left = slot.run->software_left();
   settle(report.vcpu, report.cause);
   if (all_parked()) return advance();
   if (!parking_ && slot.verb != Verb::kStay && slot.parked) launch(report.vcpu, false);

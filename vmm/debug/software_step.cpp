@@ -305,6 +305,12 @@ std::optional<Instruction> simple_instruction(const CpuState& state, const Guest
   const std::size_t length = quiet_fetch(state, memory, planted, code);
   auto instruction = decode(state, std::span(code).first(length));
   if (!instruction || !kSimple.at(instruction->head.mnemonic) || has_special_prefix(*instruction)) return {};
+  // MOV, PUSH and POP are also those of control, debug and segment registers.
+  const auto is_special = [](const ZydisDecodedOperand& operand) {
+    return operand.type == ZYDIS_OPERAND_TYPE_REGISTER && !gpr_of(operand.reg.value);
+  };
+  if (std::ranges::any_of(instruction->operands().first(instruction->head.operand_count_visible), is_special))
+    return {};
   // All of it must be inside the code segment.
   if (!may_jump_to(state, state.rip + instruction->head.length - 1)) return {};
   return instruction;

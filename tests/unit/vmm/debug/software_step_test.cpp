@@ -69,7 +69,7 @@ struct Cpu {
   std::uint64_t flags() const { return state.rflags & kRflagsArithmetic; }
   std::uint64_t data(std::uint64_t at = kData) const { return *memory.load<std::uint64_t>(at); }
 
-  GuestMemory memory{2 * layout::kMiB};
+  GuestMemory memory{2 * layout::kMiB, layout::kRomGranule};
   PlantedBytes planted{memory};
   CpuState state;
   std::vector<DataAccess> accesses;
@@ -246,6 +246,26 @@ TEST_CASE("what is not simple is refused and changes nothing", "[software_step]"
   }
 }
 
+TEST_CASE("what has a simple one's name but not its operands does not look simple", "[software_step]") {
+  const std::vector<std::vector<unsigned>> special{
+      {0x0f, 0x23, 0xf8},  // mov dr7, rax
+      {0x0f, 0x22, 0xd8},  // mov cr3, rax
+      {0x8e, 0xd0},        // mov ss, ax
+      {0x8c, 0xd8},        // mov eax, ds
+      {0x0f, 0xa0},        // push fs
+      {0x0f, 0xa1},        // pop fs
+  };
+  for (const auto& code : special) {
+    Cpu cpu;
+    cpu.put(code);
+    INFO(std::hex << code[0] << ' ' << code[1]);
+    CHECK_FALSE(looks_simple(cpu.state, cpu.memory, cpu.planted));
+  }
+  Cpu cpu;
+  cpu.put({0x89, 0xc8});  // mov eax, ecx
+  CHECK(looks_simple(cpu.state, cpu.memory, cpu.planted));
+}
+
 TEST_CASE("where more happens than an instruction does, it is refused", "[software_step]") {
   Cpu cpu;
   SECTION("trap flag") { cpu.state.rflags |= kRflagsTf; }
@@ -297,6 +317,7 @@ TEST_CASE("stores that are refused", "[software_step]") {
   SECTION("into a page not accessed") { cpu.change_entry(kData, kEntryAccessed); }
   SECTION("into no page") { cpu.change_entry(kData, 1); }
   SECTION("into no memory") { cpu.change_entry(kData, 0, 0xfee00000); }
+  SECTION("into read-only memory") { cpu.change_entry(kData, 0, 0xfffff000); }
   SECTION("into the kernel's page by a user") { cpu.to_user_mode(); }
   SECTION("into a user's page with SMAP") {
     cpu.change_entry(kData, 0, kUser);
