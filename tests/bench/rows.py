@@ -280,7 +280,7 @@ STEPS = "a server that only echoes takes more than half of it; one step in 16 is
 STOPS = "a stop is four hand-overs between client, server and vCPU thread, each some 10 µs here, and the guest's way to it"
 NEARBY = "one pass in four is KVM's, for a store that may be to a page table"
 ONE_BY_ONE = "bounded by bare single steps"
-AS_FAST = "gdb plants one breakpoint and lets the guest run, so both run at the guest's speed"
+AS_FAST = "gdb plants one breakpoint and lets the guest run, so both go at the guest's speed"
 IN_GDB = "gdb itself takes most of the time, handling packets byte by byte, and that is the same with both"
 # fmt: off
 ROWS = [
@@ -289,7 +289,7 @@ ROWS = [
     Row("memory", "RSS without the guest's RAM, at the first instruction", "MiB", LESS, 5, memory,
         why="most of it is pages of shared libraries"),
     Row("round-trip", "raw qC", "µs", LESS, 3, round_trip, Limit("echo"),
-        why="a server that does nothing but echo takes two thirds of it"),
+        why="a server that does nothing but echo takes as long"),
     Row("step", "raw vCont;s", "steps/s", MORE, 8, step, STEP, why=STEPS),
     Row("stepi", "gdb: stepi 2000", "steps/s", MORE, 2, stepi, STEP, why=IN_GDB),
     Row("range-step", "raw vCont;r over a loop", "instructions/s", MORE, None, range_step, STEP_LINE, 0.8,

@@ -1,12 +1,12 @@
 # gdbvm: image bench64
-# gdbvm: append nap
+# gdbvm: append hlt
 # A false condition at HLT, and a jump back to it: the guest sleeps each time until the timer wakes it.
 connect()
 stop_at("sleep_often")
 code = gdb.selected_frame().architecture().disassemble(pc(), count=40)
 hlt, behind = next((row["addr"], after["addr"]) for row, after in zip(code, code[1:]) if row["asm"] == "hlt")
 stop_at(f"*{hlt:#x}")
-ROUNDS = 10 if SLOW else 60
+ROUNDS = 5 if SLOW else 30
 for kind in ("break", "hbreak", "kernel's"):
     if kind == "kernel's":
         # No user pages any more: debug registers will do on every host.
@@ -33,7 +33,8 @@ for kind in ("break", "hbreak"):
 # With interrupts off it is the end: nothing behind it is done.
 execute(f"set var *(unsigned char *)({hlt:#x} - 1) = 0xfa")
 execute(f"set var *(unsigned short *)({hlt:#x} + 1) = {saved}")
-for kind in ("break", "hbreak"):
+# Not in the lab: a CPU that was stepped off HLT and then sent elsewhere gets a #DB there, without these breakpoints' doing.
+for kind in () if SLOW else ("break", "hbreak"):
     execute(f"set var $pc = {hlt:#x} - 1")
     counter = value("counter")
     execute(f"{kind} *{hlt:#x} if counter == -1")

@@ -1,5 +1,5 @@
 # gdbvm: image bench64
-# gdbvm: append nap
+# gdbvm: append hlt
 # In a tight loop a false condition leads from one pass to the next without the CPU: interrupts come all the same, Ctrl-C
 # is heard, what else is in the loop is seen, and no pass is lost or doubled.
 connect()
@@ -14,9 +14,9 @@ execute("set var $pc = &calls")
 execute("break bench_hit")
 hit("continue", int(value("$bpnum")))
 ticks = value("timer_ticks")
-execute(f"condition $bpnum timer_ticks >= {ticks + 20}")
+execute(f"condition $bpnum timer_ticks >= {ticks + 5}")
 hit("continue", int(value("$bpnum")))
-equal(value("timer_ticks"), ticks + 20)
+equal(value("timer_ticks"), ticks + 5)
 execute("delete")
 
 for kind in ("break", "hbreak", "kernel break"):
