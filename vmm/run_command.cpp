@@ -173,7 +173,7 @@ class Run {
 
   int run() {
     while (io_.run_one() != 0) {
-      // A vCPU often stops microseconds after it was let go, and a script asks on that soon.
+      // A vCPU often stops microseconds after it was let go.
       while (debugger_.running() && patience_.wait([this] { return io_.poll_one() != 0; })) {
       }
     }

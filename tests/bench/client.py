@@ -10,14 +10,14 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-class Refused(Exception):
-    """A reply was not the one that was wanted."""
+class Cannot(Exception):
+    """Why a side can't do a row, as a sentence for the report."""
 
 
 def compiled(source, target, *options):
     compiler = shutil.which("cc")
     if compiler is None:
-        raise Refused("there is no C compiler")
+        raise Cannot("there is no C compiler")
     subprocess.run([compiler, "-O2", *options, "-o", target, HERE / source], check=True)
 
 
@@ -44,7 +44,7 @@ def exchange(connection, payloads, rounds=1, acks=False, wanted=b""):
     seconds = function(connection.fileno(), b"".join(packets), sizes, ctypes.c_size_t(len(packets)), ctypes.c_size_t(rounds),
                        int(acks), wanted, ctypes.byref(received), other, ctypes.c_size_t(len(other)))
     if seconds == -2:
-        raise Refused(f"it answered {other.value.decode('latin-1')}, not {wanted.decode()}…")
+        raise Cannot(f"it answered {other.value.decode('latin-1')}, not {wanted.decode()}…")
     if seconds < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return seconds, received.value

@@ -14,17 +14,13 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "cli"))
-from client import Refused, exchange  # noqa: E402
+from client import Cannot, exchange  # noqa: E402
 from rsp import Debugger  # noqa: E402 - the raw client of the tests
 
 MEMORY_MIB = 128
 LIMIT = 120  # seconds; only guards against hangs
 RIP = 16 * 16  # where it begins in the reply to `g`
 _PR_SET_PDEATHSIG = 1
-
-
-class Cannot(Exception):
-    """Why a side can't do a row, as a sentence for the report."""
 
 
 def _die_with_parent():
@@ -75,10 +71,7 @@ class Client(Debugger):
     def exchange(self, payloads, rounds=1, wanted=""):
         """Each of the payloads, as text or bytes, when the one before is answered: (seconds, bytes received)."""
         raw = [payload.encode() if isinstance(payload, str) else payload for payload in payloads]
-        try:
-            return exchange(self.socket, raw, rounds, self.acks, wanted.encode())
-        except Refused as why:
-            raise Cannot(str(why)) from None
+        return exchange(self.socket, raw, rounds, self.acks, wanted.encode())
 
     def rate(self, payload, count, wanted):
         """Packets a second, each with one packet for an answer that begins with `wanted`."""

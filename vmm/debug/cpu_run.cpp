@@ -238,10 +238,7 @@ bool CpuRun::may_step_by_software() const {
 bool CpuRun::next_by_software() {
   if (*software_left_ == 0) return false;
   --*software_left_;
-  const auto behind = simple_step();
-  if (!behind) return false;
-  state_ = *behind;
-  return dirty_ = true;
+  return simple_step();
 }
 
 /// Behind a breakpoint whose condition did not hold the guest often comes to it again soon. A few instructions done
@@ -259,11 +256,7 @@ bool CpuRun::follow_in_software(kvm::Vcpu& vcpu) {
       continue;
     }
     --to_follow_;
-    const auto behind = simple_step();
-    if (!behind) break;
-    state_ = *behind;
-    dirty_ = true;
-    get_off_ = at_breakpoint_ = false;
+    if (!simple_step()) break;
   }
   to_follow_ = 0;
   if (came_again) {
@@ -288,7 +281,6 @@ bool CpuRun::has_own_registers(kvm::Vcpu& vcpu) {
 
 bool CpuRun::step_at_once() {
   if (task_.range || !software_left_ || !may_step_by_software() || !next_by_software()) return false;
-  get_off_ = at_breakpoint_ = false;
   stop(gdb::StopReason::kSignal);
   return true;
 }
@@ -379,28 +371,26 @@ bool CpuRun::step_off(kvm::Vcpu& vcpu) {
   if (!task_.planted || tracing()) return true;
   const auto place = walk(state_, context_.machine.memory(), linear_pc(state_));
   if (!place || !plan_->plants(place->physical)) return true;
-  const auto behind = followed_ < kMostFollowed ? off_in_software(vcpu) : std::nullopt;
-  if (behind) {
+  // Where no data watchpoint and no register of the guest's own would notice.
+  const bool may = followed_ < kMostFollowed && !plan_->any_watch() && !has_own_registers(vcpu);
+  if (may && simple_step()) {
     ++followed_;
-    state_ = *behind;
-    dirty_ = true;
-    get_off_ = at_breakpoint_ = false;
     return stepped_off_ = true;
   }
   outcome_ = NeedsStillness{.unprotected = false};
   return false;
 }
 
-/// The next instruction, done here, where no data watchpoint and no register of the guest's own would notice.
-std::optional<CpuState> CpuRun::off_in_software(kvm::Vcpu& vcpu) {
-  if (plan_->any_watch() || has_own_registers(vcpu)) return std::nullopt;
-  return simple_step();
-}
-
-std::optional<CpuState> CpuRun::simple_step() {
+/// The next instruction, done here if it can be.
+bool CpuRun::simple_step() {
   Machine& machine = context_.machine;
-  return step_in_software(state_, machine.memory(), machine.planted(),
-                          [&](const DataAccess& access) { return machine.watch().covers(access.physical); });
+  const auto behind = step_in_software(state_, machine.memory(), machine.planted(), [&](const DataAccess& access) {
+    return machine.watch().covers(access.physical);
+  });
+  if (!behind) return false;
+  state_ = *behind;
+  get_off_ = at_breakpoint_ = false;
+  return dirty_ = true;
 }
 
 bool CpuRun::judge_hit(kvm::Vcpu& vcpu, const Hit& hit) {

@@ -111,8 +111,7 @@ class CpuRun final : public Course {
   bool judge_hit(kvm::Vcpu& vcpu, const Hit& hit);
   bool judge_looks(kvm::Vcpu& vcpu);
   bool step_off(kvm::Vcpu& vcpu);
-  std::optional<CpuState> off_in_software(kvm::Vcpu& vcpu);
-  std::optional<CpuState> simple_step();
+  bool simple_step();
   bool stop(gdb::StopReason reason, std::uint64_t address = 0, std::string console = {}, gdb::BreakpointSpec spec = {});
   bool tracing() const { return plan_->trace; }
   /// The next instruction is stepped because it is to be, not only to be looked at.
